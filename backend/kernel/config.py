@@ -1,0 +1,110 @@
+"""Settings of one process, read once from the environment (`LINLI_*`), checked before anything starts."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+PREFIX = "LINLI_"
+
+
+class ConfigError(Exception):
+    """The settings do not allow a start; the text says which and what to do, in Chinese."""
+
+
+class Mode(StrEnum):
+    """`sandbox` runs with no account at all; `live` refuses everything that belongs to the sandbox."""
+
+    SANDBOX = "sandbox"
+    LIVE = "live"
+
+
+class Settings(BaseModel):
+    """All settings. Names on the environment are the field names in capitals with the prefix `LINLI_`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Mode = Mode.SANDBOX
+    data_dir: Path = Path(".linli")
+    database_url: str | None = Field(None, description="PostgreSQL for the app role; embedded when missing")
+    migrator_url: str | None = Field(None, description="PostgreSQL for the role that owns the schema")
+    redis_url: str | None = Field(None, description="Redis; embedded when missing")
+    master_key: SecretStr | None = Field(None, description="64 hex digits; wraps the data keys")
+    previous_master_key: SecretStr | None = Field(None, description="accepted while keys are rotated")
+    public_url: str = "http://127.0.0.1:8080"
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(8080, ge=1, le=65535)
+    sandbox_port: int = Field(8090, ge=1, le=65535)
+    trusted_proxies: int = Field(0, ge=0, le=5, description="proxies in front whose X-Forwarded-For counts")
+    wechat_api_url: str = "https://api.weixin.qq.com"
+    wechat_pay_url: str = "https://api.mch.weixin.qq.com"
+    database_pool: int = Field(10, ge=1, le=100)
+    statement_timeout_s: int = Field(10, ge=1, le=600)
+    lock_timeout_s: int = Field(4, ge=1, le=60)
+    job_timeout_s: int = Field(60, ge=1, le=60)
+    lease_s: int = Field(90, ge=1, le=600, description="how long a claimed outbox row belongs to its worker")
+    storage_url: str | None = Field(None, description="s3://bucket?endpoint=…; a local directory when missing")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+    failpoints: str = Field("", description="sandbox mode only: name=action,… (tests)")
+    company_name: str = "邻里示范物业服务有限公司"
+
+    @model_validator(mode="after")
+    def _live_refuses_the_sandbox(self) -> Self:
+        if self.mode is Mode.SANDBOX:
+            return self
+        if self.failpoints:
+            raise ValueError("failpoints：正式环境不允许设置故障点。")
+        if self.master_key is None:
+            raise ValueError("master_key：正式环境必须设置主密钥 LINLI_MASTER_KEY（64 位十六进制）。")
+        if self.database_url is None or self.redis_url is None:
+            raise ValueError("database_url、redis_url：正式环境必须给出 PostgreSQL 和 Redis 的地址。")
+        for name in ("public_url", "wechat_api_url", "wechat_pay_url"):
+            parts = urlsplit(getattr(self, name))
+            if parts.scheme != "https" or _is_loopback(parts.hostname or ""):
+                raise ValueError(f"{name}：正式环境必须使用 https 的公网地址，不能指向沙箱。")
+        return self
+
+    @model_validator(mode="after")
+    def _master_key_is_32_bytes(self) -> Self:
+        for key in (self.master_key, self.previous_master_key):
+            if key is not None:
+                text = key.get_secret_value()
+                try:
+                    size = len(bytes.fromhex(text))
+                except ValueError:
+                    size = 0
+                if size != 32:
+                    raise ValueError("master_key：主密钥应为 64 位十六进制数字。")
+        return self
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Settings of `environ`; ConfigError names every unknown or wrong variable."""
+        given = {
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in environ.items()
+            if name.startswith(PREFIX) and value != ""
+        }
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            lines = [_problem(item["loc"], item["msg"]) for item in error.errors()]
+            raise ConfigError("启动设置有误：\n" + "\n".join(lines)) from error
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    name = PREFIX + str(location[0]).upper() if location else "设置"
+    return f"  {name}：{message.removeprefix('Value error, ')}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
