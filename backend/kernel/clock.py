@@ -59,7 +59,7 @@ class SharedClock:
 
     def _refresh(self) -> None:
         try:
-            mtime_ns = os.stat(self._file).st_mtime_ns
+            mtime_ns = self._file.stat().st_mtime_ns
         except FileNotFoundError:
             self._offset, self._seen_mtime_ns = timedelta(), -1
             return
