@@ -17,7 +17,7 @@ from payments.channels.wechat_signing import PUBLIC_KEY_PREFIX, serial_key
 API_V3_KEY_BYTES = 32
 
 
-class KeyRefused(Exception):
+class KeyRefused(ValueError):
     """A key that a merchant cannot work with; the text says which and why, in Chinese."""
 
 
@@ -91,16 +91,17 @@ def _platform_keys(pems: Mapping[str, str]) -> dict[str, RSAPublicKey]:
 
 def _platform_key(serial: str, pem: str) -> RSAPublicKey:
     """The key in `pem`. A certificate must carry the very serial that it is filed under."""
+    key: object
     try:
         if "BEGIN CERTIFICATE" in pem:
             certificate = x509.load_pem_x509_certificate(pem.encode())
-            if serial_key(f"{certificate.serial_number:X}") != serial_key(serial):
-                raise KeyRefused(f"微信支付平台证书的序列号与 {serial} 不符。")
-            key: object = certificate.public_key()
+            carried, key = f"{certificate.serial_number:X}", certificate.public_key()
         else:
-            key = load_pem_public_key(pem.encode())
+            carried, key = serial, load_pem_public_key(pem.encode())
     except ValueError as error:
         raise KeyRefused(f"微信支付平台公钥或证书 {serial} 读不出来。") from error
+    if serial_key(carried) != serial_key(serial):
+        raise KeyRefused(f"微信支付平台证书的序列号与 {serial} 不符。")
     if not isinstance(key, RSAPublicKey):
         raise KeyRefused(f"微信支付平台公钥 {serial} 应为 RSA 密钥。")
     return key
