@@ -48,6 +48,8 @@ class Settings(BaseModel):
     job_timeout_s: int = Field(60, ge=1, le=60)
     lease_s: int = Field(90, ge=1, le=600, description="how long a claimed outbox row belongs to its worker")
     storage_url: str | None = Field(None, description="s3://bucket?endpoint=…; a local directory when missing")
+    storage_key: SecretStr | None = Field(None, description="access key of storage_url")
+    storage_secret: SecretStr | None = Field(None, description="its secret")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
     failpoints: str = Field("", description="sandbox mode only: name=action,… (tests)")
     company_name: str = "邻里示范物业服务有限公司"

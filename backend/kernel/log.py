@@ -1,8 +1,9 @@
 """Logs: one JSON object per line on stderr, without personal data and secrets, whatever a caller passes.
 
-Redaction comes after everything that a caller or a library (through `logging`) adds, the text of exceptions included. Keys that name personal data or a secret lose their value; in other texts, phone numbers, id
-numbers, plates and secrets in the form `name=value` are masked. A line that cannot be written is counted and dropped:
-a full disk must not stop a payment.
+Redaction comes after everything that a caller or a library (through `logging`) adds, the text of exceptions included.
+Keys that name personal data or a secret lose their value; in other texts, phone numbers, id numbers, plates and secrets
+in the form `name=value` are masked. A line that cannot be written is counted and dropped: a full disk must not stop a
+payment.
 """
 
 import logging
