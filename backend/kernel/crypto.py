@@ -20,13 +20,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from backend.kernel.config import ConfigError, Settings
+from backend.kernel.db import Reader, Record, Tx
 
 MASTER_KEY_FILE = "master.key"
 INDEX_KEY_ID = 0
@@ -69,14 +70,6 @@ class Context(NamedTuple):
         return f"{self.table}\0{self.column}\0{self.row}".encode()
 
 
-class Rows(Protocol):
-    """The part of a database or a transaction that is used here."""
-
-    async def fetch(self, sql: str, /, *args: Any) -> Sequence[Any]: ...
-
-    async def execute(self, sql: str, /, *args: Any) -> Any: ...
-
-
 class KeyRow(NamedTuple):
     """One row of `data_key`."""
 
@@ -112,6 +105,10 @@ class MasterKeys:
         except ConfigError:
             return False
         return True
+
+    def derive(self, purpose: str) -> bytes:
+        """A key of 32 bytes for another use, such as signing the addresses of files."""
+        return hmac.digest(self.current, f"derive\0{purpose}".encode(), sha256)
 
 
 class Keyring:
@@ -170,10 +167,6 @@ class Keyring:
         """16 bytes by which `value` is looked up without being known; purposes (such as `phone`) do not mix."""
         return hmac.digest(self._index_key, f"{purpose}\0{value}".encode(), sha256)[:BLIND_BYTES]
 
-    def derive(self, purpose: str) -> bytes:
-        """A key of 32 bytes for another use, such as signing the addresses of files."""
-        return hmac.digest(self._index_key, f"derive\0{purpose}".encode(), "sha512")[:_KEY_BYTES]
-
 
 def equal(left: str | bytes, right: str | bytes) -> bool:
     """Compare two secrets in time that does not depend on where they differ."""
@@ -187,7 +180,7 @@ def master_keys(settings: Settings) -> MasterKeys:
     return MasterKeys(bytes.fromhex(current), bytes.fromhex(previous.get_secret_value()) if previous else None)
 
 
-async def load_keyring(db: Rows, settings: Settings, *, at: datetime) -> Keyring:
+async def load_keyring(db: Reader, settings: Settings, *, at: datetime) -> Keyring:
     """The keyring of the database; the first start makes it, once, whoever starts beside us."""
     master = master_keys(settings)
     rows = await db.fetch(SELECT_KEYS)
@@ -198,7 +191,7 @@ async def load_keyring(db: Rows, settings: Settings, *, at: datetime) -> Keyring
     return Keyring.load(_key_rows(rows), master)
 
 
-async def rotate_data_key(tx: Rows, master: MasterKeys, *, at: datetime) -> Keyring:
+async def rotate_data_key(tx: Tx, master: MasterKeys, *, at: datetime) -> Keyring:
     """Retire the current data key, let the waiting one seal, and add the next; all keys end under `master.current`.
 
     Returns the keyring after the rotation, for `Keyring.reload` once the transaction is committed.
@@ -215,7 +208,7 @@ async def rotate_data_key(tx: Rows, master: MasterKeys, *, at: datetime) -> Keyr
     return Keyring.load(_key_rows(await tx.fetch(SELECT_KEYS)), master)
 
 
-async def rewrap(tx: Rows, master: MasterKeys) -> int:
+async def rewrap(tx: Tx, master: MasterKeys) -> int:
     """Wrap by the current master key whatever the previous one still wraps; how many keys that were.
 
     Afterwards `LINLI_PREVIOUS_MASTER_KEY` is no longer needed.
@@ -227,7 +220,7 @@ async def rewrap(tx: Rows, master: MasterKeys) -> int:
     return len(old)
 
 
-def _key_rows(records: Sequence[Any]) -> list[KeyRow]:
+def _key_rows(records: Sequence[Record]) -> list[KeyRow]:
     return [KeyRow(record["id"], bytes(record["wrapped"]), record["retired_at"]) for record in records]
 
 

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from backend.kernel.clock import Clock
 from backend.kernel.config import ConfigError, Settings
-from backend.kernel.crypto import equal
+from backend.kernel.crypto import equal, master_keys
 from backend.kernel.egress import Answer, Egress, origin_of
 from backend.kernel.errors import NotFound, Unavailable
 from backend.kernel.sigv4 import Credentials, Signer, canonical_path
@@ -72,9 +72,10 @@ def content_type(key: str) -> str:
     return kind
 
 
-def open_storage(settings: Settings, egress: Egress, clock: Clock, *, secret: bytes) -> Storage:
-    """The store that `settings` name; `secret` signs the addresses of local files (`Keyring.derive("files")`)."""
+def open_storage(settings: Settings, egress: Egress, clock: Clock) -> Storage:
+    """The store that `settings` name."""
     if settings.storage_url is None:
+        secret = master_keys(settings).derive("files")
         return LocalStorage(settings.data_dir / "files", clock, base_url=settings.public_url, secret=secret)
     bucket, endpoint, region = _s3_place(settings.storage_url)
     if settings.storage_key is None or settings.storage_secret is None:
@@ -132,7 +133,8 @@ class S3Storage:
 
     def __init__(self, egress: Egress, clock: Clock, *, endpoint: str, bucket: str, signer: Signer) -> None:
         self._egress, self._clock = egress, clock
-        self._origin, self._host = origin_of(endpoint), urlsplit(endpoint).netloc
+        self._origin = origin_of(endpoint)
+        self._host = urlsplit(self._origin).netloc
         self._bucket, self._signer = bucket, signer
 
     async def put(self, key: str, body: bytes) -> None:
