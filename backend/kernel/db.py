@@ -1,0 +1,301 @@
+"""PostgreSQL: one pool, one way to run a transaction.
+
+`Database.transact(work)` is the only door to a write: it begins, runs `work(tx)`, sends what was added with `tx.add` in
+one round trip, and commits. Deadlocks and serialization failures (40P01, 40001) run `work` again, three times at most,
+so `work` must be repeatable and must not call the network (design principle 3). Statement and lock time-outs are
+settings of the connection. Tortoise models share the pool: `using_db(tx.orm)` reads and writes inside the transaction.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Protocol, TypeVar, cast
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+import orjson
+from tortoise import Tortoise
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+
+from backend.kernel.clock import Clock, local_date
+from backend.kernel.errors import Unavailable
+from backend.kernel.failpoints import failpoint
+
+T = TypeVar("T")
+ATTEMPTS = 4
+ACQUIRE_S = 3.0
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+    ConnectionError,
+    TimeoutError,
+)
+_BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
+_REPEAT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class Record(Protocol):
+    """A row: values by column name."""
+
+    def __getitem__(self, column: str) -> Any: ...
+
+    def keys(self) -> Iterator[str]: ...
+
+    def values(self) -> Iterator[Any]: ...
+
+    def items(self) -> Iterator[tuple[str, Any]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """An insert that `Tx.add` collects: table, columns with their types, and what a conflict means."""
+
+    table: str
+    columns: tuple[tuple[str, str], ...]
+    on_conflict: str = ""
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """PostgreSQL away, or too slow, is `Unavailable`: the request failed, nothing was changed, try again."""
+    try:
+        yield
+    except _BUSY as error:
+        raise Unavailable("系统正忙，请稍后再试。", code="database_busy") from error
+    except _AWAY as error:
+        raise Unavailable("数据库暂时连接不上，请稍后再试。", code="database_unavailable") from error
+
+
+class Tx:
+    """One open transaction. `now` and `today` stand still for all of it."""
+
+    def __init__(self, connection: asyncpg.Connection, orm: TransactionWrapper, now: datetime) -> None:
+        self._connection = connection
+        self._added: dict[Batch, list[tuple[Any, ...]]] = {}
+        self.orm = orm
+        self.now = now
+        self.today: date = local_date(now)
+
+    async def fetch(self, sql: str, *args: Any) -> list[Record]:
+        return cast(list[Record], await self._connection.fetch(sql, *args))
+
+    async def fetchrow(self, sql: str, *args: Any) -> Record | None:
+        return cast(Record | None, await self._connection.fetchrow(sql, *args))
+
+    async def fetchval(self, sql: str, *args: Any) -> Any:
+        return await self._connection.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: Any) -> str:
+        return cast(str, await self._connection.execute(sql, *args))
+
+    def add(self, batch: Batch, *values: Any) -> None:
+        """Remember a row of `batch`; it is inserted by the next `flush`, at the latest before the commit."""
+        if len(values) != len(batch.columns):
+            raise ValueError(f"{batch.table} takes {len(batch.columns)} values, not {len(values)}")
+        self._added.setdefault(batch, []).append(values)
+
+    async def flush(self) -> None:
+        """Insert everything added so far, all tables in one statement and one round trip."""
+        if not self._added:
+            return
+        added, self._added = self._added, {}
+        args: list[Any] = []
+        for rows in added.values():
+            args.extend(list(column) for column in zip(*rows, strict=True))
+        await self._connection.execute(_insert_sql(tuple(added)), *args)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A nested transaction: an error inside undoes only what happened inside."""
+        await self.flush()
+        async with self._connection.transaction():
+            yield
+            await self.flush()
+
+    async def allow(self, *, statement_s: int, lock_s: int | None = None) -> None:
+        """Lift the time-outs of this transaction, for set-based work of a job."""
+        await self._connection.execute("SELECT set_config('statement_timeout', $1, true)", f"{statement_s}s")
+        if lock_s is not None:
+            await self._connection.execute("SELECT set_config('lock_timeout', $1, true)", f"{lock_s}s")
+
+
+_REGISTERED: set[tuple[str, ...]] = set()
+_INSERTS: dict[tuple[Batch, ...], str] = {}
+
+
+def _insert_sql(batches: tuple[Batch, ...]) -> str:
+    """One statement that inserts arrays into every table of `batches`; built once per combination."""
+    known = _INSERTS.get(batches)
+    if known is not None:
+        return known
+    parts, position = [], 1
+    for number, batch in enumerate(batches):
+        names = ", ".join(name for name, _ in batch.columns)
+        arrays = ", ".join(f"${position + i}::{kind}[]" for i, (_, kind) in enumerate(batch.columns))
+        position += len(batch.columns)
+        insert = f"INSERT INTO {batch.table} ({names}) SELECT * FROM unnest({arrays}) {batch.on_conflict}"  # noqa: S608 - identifiers are constants of the code
+        parts.append(f"added_{number} AS ({insert} RETURNING 1)")
+    _INSERTS[batches] = f"WITH {', '.join(parts)} SELECT 1"
+    return _INSERTS[batches]
+
+
+class Database:
+    """The pool, and reads outside a transaction."""
+
+    def __init__(self, orm: AsyncpgDBClient, clock: Clock) -> None:
+        self.orm = orm
+        self.clock = clock
+
+    @property
+    def pool(self) -> asyncpg.Pool:
+        """The asyncpg pool under Tortoise; raises `Unavailable` once closed."""
+        pool = self.orm._pool
+        if pool is None:
+            raise Unavailable("数据库连接已经关闭。", code="database_unavailable")
+        return pool
+
+    async def fetch(self, sql: str, *args: Any) -> list[Record]:
+        async with self._connection() as connection:
+            return cast(list[Record], await connection.fetch(sql, *args))
+
+    async def fetchrow(self, sql: str, *args: Any) -> Record | None:
+        async with self._connection() as connection:
+            return cast(Record | None, await connection.fetchrow(sql, *args))
+
+    async def fetchval(self, sql: str, *args: Any) -> Any:
+        async with self._connection() as connection:
+            return await connection.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: Any) -> str:
+        async with self._connection() as connection:
+            return cast(str, await connection.execute(sql, *args))
+
+    async def transact(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run `work` in one transaction and return its answer after the commit.
+
+        Raises what `work` raises (nothing is kept then) and `Unavailable` where PostgreSQL does not answer in time.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await self._once(work)
+            except _REPEAT as error:
+                if attempt == ATTEMPTS:
+                    raise Unavailable("系统正忙，请稍后再试。", code="database_busy") from error
+                await asyncio.sleep(random.uniform(0.005, 0.03) * attempt)
+        raise AssertionError("unreachable")
+
+    async def _once(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        async with self._connection() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                tx = Tx(connection, self._orm_on(connection), self.clock.now())
+                answer = await work(tx)
+                await failpoint("tx.before_flush")
+                await tx.flush()
+                await failpoint("tx.before_commit")
+            except BaseException:
+                if not connection.is_closed():
+                    await transaction.rollback()
+                raise
+            await transaction.commit()
+            await failpoint("tx.after_commit")
+            return answer
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        with _translated():
+            async with self.pool.acquire(timeout=ACQUIRE_S) as connection:
+                yield connection
+
+    def _orm_on(self, connection: asyncpg.Connection) -> TransactionWrapper:
+        wrapper = TransactionWrapper(self.orm)
+        wrapper._connection = connection
+        return wrapper
+
+    async def close(self) -> None:
+        await self.orm.close()
+
+
+Reader = Database | Tx
+
+
+def _dump(value: Any) -> str:
+    # Tortoise hands over text that it has made itself; everything else is turned into JSON here.
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+async def _prepare_connection(connection: asyncpg.Connection) -> None:
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(kind, encoder=_dump, decoder=orjson.loads, schema="pg_catalog")
+
+
+async def open_database(
+    url: str,
+    clock: Clock,
+    *,
+    models: tuple[str, ...],
+    pool_size: int = 10,
+    statement_timeout_s: int = 10,
+    lock_timeout_s: int = 4,
+) -> Database:
+    """Connect to `url` (`postgresql://user:password@host:port/name`) with the Tortoise models of `models`.
+
+    Raises `Unavailable` where PostgreSQL cannot be reached.
+    """
+    await _register(models)
+    parts = urlsplit(url)
+    orm = AsyncpgDBClient(
+        connection_name="linli",
+        host=parts.hostname,
+        port=parts.port or 5432,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        database=parts.path.lstrip("/"),
+        minsize=min(2, pool_size),
+        maxsize=pool_size,
+        init=_prepare_connection,
+        timeout=5,
+        server_settings={
+            "application_name": "linli",
+            "timezone": "UTC",
+            "statement_timeout": f"{statement_timeout_s}s",
+            "lock_timeout": f"{lock_timeout_s}s",
+            "idle_in_transaction_session_timeout": "60s",
+            "jit": "off",
+        },
+    )
+    with _translated():
+        try:
+            await orm.create_connection(with_db=True)
+        except OSError as error:
+            raise ConnectionError(str(error)) from error
+    return Database(orm, clock)
+
+
+async def _register(models: tuple[str, ...]) -> None:
+    """Make the models known to Tortoise, once per process.
+
+    Its own default connection leads nowhere on purpose: every query names `using_db(tx.orm)` or `using_db(db.orm)`,
+    and one that forgets fails at once instead of running outside the transaction.
+    """
+    if not models or models in _REGISTERED:
+        return
+    nowhere = {"host": "using-db-is-missing.invalid", "port": 1, "user": "", "password": "", "database": ""}
+    await Tortoise.init(
+        config={
+            "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": nowhere}},
+            "apps": {"linli": {"models": list(models), "default_connection": "default"}},
+            "use_tz": True,
+            "timezone": "UTC",
+        },
+        _enable_global_fallback=True,
+    )
+    _REGISTERED.add(models)
