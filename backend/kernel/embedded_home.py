@@ -10,6 +10,7 @@ from backend.kernel import processes
 from backend.kernel.processes import Account, StartError
 
 _LOG_KEEP_BYTES = 8 * 1024 * 1024
+_TAIL_BYTES = 2000
 
 
 @dataclass(frozen=True)
@@ -94,3 +95,10 @@ def open_log(data_dir: Path, name: str) -> Path:
         path.replace(path.with_suffix(".old.log"))
     path.touch(mode=0o600)
     return path
+
+
+def log_tail(log: Path, begin: int = 0) -> str:
+    """The end of what a log says from `begin` on."""
+    with log.open("rb") as file:
+        file.seek(max(begin, log.stat().st_size - _TAIL_BYTES))
+        return file.read().decode(errors="replace").strip()

@@ -57,6 +57,11 @@ class PostgresServer:
     binaries: Path
     process: subprocess.Popen[bytes]
 
+    @property
+    def url(self) -> str:
+        """What the product connects to."""
+        return self.app_url
+
     def alive(self) -> bool:
         return self.process.poll() is None
 
@@ -141,7 +146,7 @@ class _Cluster:
                 feed=secrets.admin_password.encode() + b"\n",
             )
             if process.wait() != 0:
-                raise StartError(f"PostgreSQL 初始化失败：\n{_tail(log, 0)}")
+                raise StartError(f"PostgreSQL 初始化失败：\n{embedded_home.log_tail(log)}")
         fresh.rename(self.path)
 
     def clear_leftovers(self) -> None:
@@ -167,7 +172,7 @@ class _Cluster:
                 process = self._spawn(port, output)
             if self._await_ready(process):
                 return process, port
-            said = _tail(log, begin)
+            said = embedded_home.log_tail(log, begin)
             if "could not bind" not in said and "pre-existing shared memory" not in said:
                 break
             time.sleep(1.0)
@@ -264,9 +269,3 @@ def _remove_tree(path: Path) -> None:
         for child in sorted(path.rglob("*"), reverse=True):
             child.rmdir() if child.is_dir() and not child.is_symlink() else child.unlink()
         path.rmdir()
-
-
-def _tail(log: Path, begin: int) -> str:
-    with log.open("rb") as file:
-        file.seek(max(begin, log.stat().st_size - 2000))
-        return file.read().decode(errors="replace").strip()

@@ -6,6 +6,7 @@ A process is known by pid, start time and boot, never by its pid or name alone, 
 import json
 import os
 import pwd
+import secrets
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from backend.kernel.exec_shim import Identity, identify
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
 _POLL_S = 0.05
+_PORTS = range(20_000, 30_000)
 
 
 class StartError(Exception):
@@ -135,10 +137,11 @@ def stop_child(process: subprocess.Popen[bytes], steps: Sequence[StopStep]) -> b
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on loopback that nobody has at this moment, outside the range of outgoing connections."""
+    while True:
+        port = secrets.choice(_PORTS)
+        if port_is_free("127.0.0.1", port):
+            return port
 
 
 def port_is_free(host: str, port: int) -> bool:
@@ -150,6 +153,15 @@ def port_is_free(host: str, port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def port_answers(host: str, port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection((host, port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 def server_account(home: Path, *binaries: Path) -> Account | None:
