@@ -1,0 +1,164 @@
+"""Control API, first half: apps, merchants, users and what users do in WeChat (log in, follow, consent)."""
+
+import json
+import secrets
+from typing import Any
+
+from aiohttp import web
+
+from sandbox import merchants, tokens, users
+from sandbox.control_edge import asked, take
+from sandbox.errors import ControlError
+from sandbox.keys import load_public_key
+from sandbox.merchants import Merchant, SigningMode
+from sandbox.store import Row
+from sandbox.world import World
+
+SAVE_APP = """
+INSERT INTO apps (appid, secret, kind, original_id, open_platform, pages, bound_mchids) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (appid) DO UPDATE SET
+    secret = excluded.secret, kind = excluded.kind, original_id = excluded.original_id,
+    open_platform = excluded.open_platform, pages = excluded.pages, bound_mchids = excluded.bound_mchids
+"""
+SAVE_TEMPLATE = "INSERT INTO templates (appid, template_id, title, kind, fields, consts) VALUES (?, ?, ?, ?, ?, ?)"
+ADD_CREDIT = """
+INSERT INTO credits (appid, openid, template_id, credits) VALUES (?, ?, ?, ?)
+ON CONFLICT (appid, openid, template_id) DO UPDATE SET credits = credits + excluded.credits
+RETURNING credits
+"""
+
+
+async def put_app(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """PUT /control/apps/{appid}: create or replace an app with its templates."""
+    optional: dict[str, Any] = {
+        "original_id": None,
+        "open_platform": None,
+        "templates": [],
+        "pages": None,
+        "bound_mchids": [],
+    }
+    wanted = take(body, "secret", "kind", **optional)
+    if wanted["kind"] not in ("miniprogram", "official"):
+        raise ControlError(400, "wrong_value", "kind is miniprogram or official")
+    appid = request.match_info["appid"]
+    templates = [take(item, "template_id", "title", "fields", "kind", consts={}) for item in wanted["templates"]]
+    pages = None if wanted["pages"] is None else json.dumps(wanted["pages"])
+    with world.store.change():
+        world.store.run(
+            SAVE_APP,
+            appid,
+            wanted["secret"],
+            wanted["kind"],
+            wanted["original_id"],
+            wanted["open_platform"],
+            pages,
+            json.dumps(wanted["bound_mchids"]),
+        )
+        world.store.run("DELETE FROM templates WHERE appid = ?", appid)
+        for item in templates:
+            fields, consts = json.dumps(item["fields"]), json.dumps(item["consts"])
+            world.store.run(SAVE_TEMPLATE, appid, item["template_id"], item["title"], item["kind"], fields, consts)
+    return {"appid": appid, "templates": len(templates)}
+
+
+async def put_merchant(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """PUT /control/merchants/{mchid}: create or replace a merchant; answers the platform's public key."""
+    wanted = take(body, "appids", "apiv3_key", "serial_no", "public_key_pem", "mode")
+    if wanted["mode"] not in list(SigningMode):
+        raise ControlError(400, "wrong_value", f"mode is one of {[str(mode) for mode in SigningMode]}")
+    if len(wanted["apiv3_key"].encode()) not in (0, 32):
+        raise ControlError(400, "wrong_value", "apiv3_key has 32 bytes, or none while it is not set")
+    try:
+        load_public_key(wanted["public_key_pem"])
+    except ValueError as error:
+        raise ControlError(400, "wrong_value", f"public_key_pem: {error}") from error
+    merchant = Merchant(
+        mchid=request.match_info["mchid"],
+        appids=frozenset(wanted["appids"]),
+        apiv3_key=wanted["apiv3_key"],
+        serial_no=wanted["serial_no"],
+        public_key_pem=wanted["public_key_pem"],
+        mode=SigningMode(wanted["mode"]),
+    )
+    merchants.save(world.store, merchant)
+    return {
+        "mchid": merchant.mchid,
+        "platform_public_key_id": world.keys.public_key.serial,
+        "platform_public_key_pem": world.keys.public_key_pem,
+    }
+
+
+async def create_user(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """POST /control/users: a person with WeChat; without a phone a free-looking one is made up."""
+    made_up = f"199{secrets.randbelow(10**8):08d}"
+    wanted = take(body, nickname="微信用户", phone=made_up)
+    user_id = f"u_{secrets.token_hex(8)}"
+    world.store.run("INSERT INTO users VALUES (?, ?, ?)", user_id, wanted["nickname"], wanted["phone"])
+    return {"user_id": user_id, "nickname": wanted["nickname"], "phone": wanted["phone"]}
+
+
+def _user_id(world: World, request: web.Request) -> str:
+    user_id = request.match_info["user_id"]
+    if world.store.row("SELECT 1 FROM users WHERE user_id = ?", user_id) is None:
+        raise ControlError(404, "no_such_user", f"no user {user_id}")
+    return user_id
+
+
+def _app(world: World, appid: str) -> Row:
+    app = world.store.row("SELECT * FROM apps WHERE appid = ?", appid)
+    if app is None:
+        raise ControlError(404, "no_such_app", f"no app {appid}; PUT /control/apps/{appid} first")
+    return app
+
+
+async def login_code(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """POST /control/users/{user_id}/login-code: what `wx.login` gives."""
+    app = _app(world, take(body, "appid")["appid"])
+    return {"code": users.new_code(world, _user_id(world, request), app["appid"], users.LOGIN)}
+
+
+async def phone_code(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """POST /control/users/{user_id}/phone-code: what the phone number button gives."""
+    app = _app(world, take(body, "appid")["appid"])
+    return {"code": users.new_code(world, _user_id(world, request), app["appid"], users.PHONE)}
+
+
+async def openid(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """GET /control/users/{user_id}/openid?appid=."""
+    app, user_id = _app(world, asked(request, "appid")), _user_id(world, request)
+    unionid = users.unionid_of(app, user_id)
+    return {"openid": users.openid_of(world, user_id, app["appid"]), **({"unionid": unionid} if unionid else {})}
+
+
+async def follow(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """POST /control/users/{user_id}/follow: the user follows the official account."""
+    app = _app(world, take(body, "appid")["appid"])
+    found = users.openid_of(world, _user_id(world, request), app["appid"])
+    world.store.run("INSERT OR IGNORE INTO followers VALUES (?, ?)", app["appid"], found)
+    return {"openid": found, "follows": True}
+
+
+async def unfollow(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """POST /control/users/{user_id}/unfollow."""
+    app = _app(world, take(body, "appid")["appid"])
+    found = users.openid_of(world, _user_id(world, request), app["appid"])
+    world.store.run("DELETE FROM followers WHERE appid = ? AND openid = ?", app["appid"], found)
+    return {"openid": found, "follows": False}
+
+
+async def consent(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """POST /control/users/{user_id}/consent: an accepted subscription adds one credit, a rejected one adds none."""
+    wanted = take(body, "appid", "template_id", "answer")
+    if wanted["answer"] not in ("accept", "reject"):
+        raise ControlError(400, "wrong_value", "answer is accept or reject")
+    app = _app(world, wanted["appid"])
+    found = users.openid_of(world, _user_id(world, request), app["appid"])
+    gained = 1 if wanted["answer"] == "accept" else 0
+    row = world.store.rows(ADD_CREDIT, app["appid"], found, wanted["template_id"], gained)[0]
+    return {wanted["template_id"]: wanted["answer"], "credits": row["credits"]}
+
+
+async def invalidate_tokens(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """POST /control/tokens/invalidate: every token of the app answers 40001 from now on."""
+    app = _app(world, take(body, "appid")["appid"])
+    return {"invalidated": tokens.invalidate(world, app["appid"])}

@@ -1,0 +1,114 @@
+"""Bad behaviour on request: what the channel does wrong next, by a script from the control API.
+
+Scripts are lists that are used up call by call; numbers are budgets that are used up event by event. They are kept in
+the store, so that a restart does not turn the channel friendly.
+"""
+
+import json
+import random
+from typing import Any
+
+from sandbox.errors import ControlError
+from sandbox.store import Store
+
+SETTING = "hostile"
+PAY_BEHAVIOURS = frozenset(
+    {"act_then_hang", "act_then_500", "hang", "500", "429", "bad_signature", "truncated", "old_serial"}
+)
+API_BEHAVIOURS = frozenset({"act_then_hang", "hang", "500"})
+SCRIPTS = {
+    "prepay": PAY_BEHAVIOURS,
+    "query": PAY_BEHAVIOURS,
+    "close": PAY_BEHAVIOURS,
+    "messages": API_BEHAVIOURS,
+    "token": API_BEHAVIOURS,
+}
+BUDGETS = ("lose_callbacks", "duplicate_callbacks", "callback_before_answer", "pay_after_close")
+DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(BUDGETS, 0),
+    "delay_callbacks_s": 0,
+    **{name: [] for name in SCRIPTS},
+    "signtest_rate": 0.0,
+    "seed": 0,
+}
+
+
+class Hostility:
+    """The scripts and budgets in force."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        saved = store.setting(SETTING)
+        self._plan: dict[str, Any] = {**DEFAULTS, **(json.loads(saved) if saved else {})}
+        self._draws = 0
+
+    def plan(self) -> dict[str, Any]:
+        """What is still to come."""
+        return dict(self._plan)
+
+    def update(self, wanted: dict[str, Any]) -> None:
+        """Replace the named parts of the plan; ControlError for an unknown part or a wrong value."""
+        for name, value in wanted.items():
+            _check(name, value)
+        if "seed" in wanted:
+            self._draws = 0
+        self._plan.update(wanted)
+        self._save()
+
+    def reset(self) -> None:
+        """Be friendly again."""
+        self._plan = {**DEFAULTS, **{name: [] for name in SCRIPTS}}
+        self._draws = 0
+        self._save()
+
+    def next_behaviour(self, script: str) -> Any:
+        """The next scripted behaviour of a kind of call, used up by this; None means friendly."""
+        waiting = self._plan[script]
+        if not waiting:
+            return None
+        self._plan[script] = waiting[1:]
+        self._save()
+        return waiting[0]
+
+    def spend(self, budget: str) -> bool:
+        """Whether the budget still had one; it has one less then."""
+        if self._plan[budget] <= 0:
+            return False
+        self._plan[budget] -= 1
+        self._save()
+        return True
+
+    @property
+    def callback_delay_s(self) -> float:
+        """How late callbacks start."""
+        return float(self._plan["delay_callbacks_s"])
+
+    def wants_signtest(self) -> bool:
+        """Whether the next signature shall be one of WeChat Pay's probes (section 3, SIGNTEST)."""
+        rate = float(self._plan["signtest_rate"])
+        if rate <= 0:
+            return False
+        self._draws += 1
+        return random.Random(f"{self._plan['seed']}:{self._draws}").random() < rate
+
+    def _save(self) -> None:
+        self._store.save_setting(SETTING, json.dumps(self._plan))
+
+
+def _check(name: str, value: object) -> None:
+    if name not in DEFAULTS:
+        raise ControlError(400, "unknown_key", f"hostile knows no {name!r}; it knows {sorted(DEFAULTS)}")
+    if name in SCRIPTS:
+        if not isinstance(value, list) or not all(_is_behaviour(name, item) for item in value):
+            raise ControlError(400, "wrong_value", f"{name} is a list of {sorted(SCRIPTS[name])}")
+    elif name == "seed":
+        if not isinstance(value, int):
+            raise ControlError(400, "wrong_value", "seed is an integer")
+    elif not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
+        raise ControlError(400, "wrong_value", f"{name} is a number, 0 or more")
+
+
+def _is_behaviour(script: str, item: object) -> bool:
+    if isinstance(item, dict):
+        return SCRIPTS[script] is API_BEHAVIOURS and isinstance(item.get("errcode"), int)
+    return isinstance(item, str) and item in SCRIPTS[script]

@@ -1,0 +1,193 @@
+"""Delivery of notifications: five seconds for an answer, then the real ladder on the shared clock (section 10).
+
+Only 200 or 204 within five seconds counts as delivered; the answer's body is kept and ignored. The real channel calls
+https alone; the sandbox also calls http on the loopback, because that is where the product listens in sandbox mode.
+A plan is in the store before the first attempt, and an attempt is written down after it: a killed sandbox repeats.
+"""
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from sandbox import merchants, pay_auth
+from sandbox.keys import Signer
+from sandbox.merchants import Merchant
+from sandbox.store import Row
+from sandbox.world import World
+
+ANSWER_WITHIN_S = 5.0
+POLL_EVERY_S = 0.1
+LADDER_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
+ANSWER_KEPT_BYTES = 4096
+MOST_IN_FLIGHT = 200
+
+DUE = "SELECT * FROM notifications WHERE next_s <= ? ORDER BY next_s LIMIT ?"
+LOAD = "SELECT * FROM notifications WHERE id = ?"
+WRITE_ATTEMPT = """
+INSERT INTO attempts (notification_id, started_s, outcome, status, answer, headers) VALUES (?, ?, ?, ?, ?, ?)
+"""
+WRITE_PROBE = "UPDATE notifications SET probed = 1, next_s = ? WHERE id = ?"
+WRITE_DELIVERED = "UPDATE notifications SET state = 'delivered', next_s = NULL WHERE id = ?"
+WRITE_RESULT = "UPDATE notifications SET state = ?, attempts = attempts + 1, next_s = ?, copies = 1 WHERE id = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one HTTP call to the merchant came to; `status` is None where no answer came."""
+
+    started_s: float
+    outcome: str
+    status: int | None
+    answer: str
+    headers: dict[str, str]
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether the channel stops repeating."""
+        return self.outcome == "delivered"
+
+
+class Postman:
+    """Delivers what is due and remembers what is on its way."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._wake = asyncio.Event()
+        self._on_the_way: dict[str, asyncio.Task[None]] = {}
+        self._attempts_total = 0
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=MOST_IN_FLIGHT, force_close=True),
+            timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN_S),
+            auto_decompress=False,
+        )
+
+    async def run(self) -> None:
+        """Look for due notifications, ten times a second and whenever woken."""
+        while True:
+            self._start_due()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_EVERY_S):
+                    await self._wake.wait()
+            self._wake.clear()
+
+    def wake(self) -> None:
+        """Something may be due now."""
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Drop what is on its way; it is still due after the next start."""
+        tasks = list(self._on_the_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._http.close()
+
+    async def flush(self) -> int:
+        """Deliver all that is due and wait until none of it is in flight; returns the number of attempts made."""
+        before = self._attempts_total
+        self._start_due()
+        while self._on_the_way:
+            await asyncio.wait(list(self._on_the_way.values()))
+            self._start_due()
+        return self._attempts_total - before
+
+    def _start_due(self) -> None:
+        due = self._world.store.rows(DUE, self._world.now_s(), MOST_IN_FLIGHT)
+        for row in due:
+            if row["id"] not in self._on_the_way and len(self._on_the_way) < MOST_IN_FLIGHT:
+                task = asyncio.create_task(self._deliver(row))
+                self._on_the_way[row["id"]] = task
+                task.add_done_callback(partial(self._arrived, row["id"]))
+
+    def _arrived(self, notification_id: str, task: asyncio.Task[None]) -> None:
+        self._on_the_way.pop(notification_id, None)
+        self.wake()
+
+    async def _deliver(self, row: Row) -> None:
+        world = self._world
+        merchant = merchants.find(world.store, row["mchid"])
+        if merchant is None:
+            return
+        if row["lost"]:
+            attempts = [Attempt(world.now_s(), "lost", None, "", {})]
+        else:
+            probe = not row["probed"] and world.hostile.wants_signtest()
+            calls = [self._call(row, merchant, probe=probe) for _ in range(row["copies"])]
+            attempts = list(await asyncio.gather(*calls))
+            if probe:
+                self._write(row, attempts, probe=True)
+                return
+        self._write(row, attempts)
+
+    async def _call(self, row: Row, merchant: Merchant, *, probe: bool = False) -> Attempt:
+        signer = merchants.callback_signer(self._world.keys, merchant, turn=row["attempts"] + int(row["id"][0], 16))
+        headers = self.headers(signer, row["body"].encode(), probe=probe)
+        return await self.post(row["url"], headers, row["body"].encode())
+
+    def headers(self, signer: Signer, body: bytes, *, probe: bool = False) -> dict[str, str]:
+        """The headers of one attempt, signed at this instant."""
+        signed = pay_auth.signed_headers(signer, self._world.now_s(), body, probe=probe)
+        return {"Content-Type": "application/json", "User-Agent": "Mozilla/4.0", "Accept": "*/*", **signed}
+
+    async def post(self, url: str, headers: dict[str, str], body: bytes) -> Attempt:
+        """One call to the merchant; a redirect, an error and five silent seconds are failures like any 5xx."""
+        started_s = self._world.now_s()
+        try:
+            async with self._http.post(url, data=body, headers=headers, allow_redirects=False) as response:
+                answer = (await response.content.read(ANSWER_KEPT_BYTES)).decode(errors="replace")
+                outcome = "delivered" if response.status in (200, 204) else "refused"
+                return Attempt(started_s, outcome, response.status, answer, headers)
+        except TimeoutError:
+            return Attempt(started_s, "timeout", None, "", headers)
+        except (aiohttp.ClientError, OSError) as error:
+            return Attempt(started_s, "unreachable", None, str(error), headers)
+
+    def _write(self, row: Row, attempts: list[Attempt], *, probe: bool = False) -> None:
+        store = self._world.store
+        delivered = any(attempt.is_delivered for attempt in attempts)
+        done = row["attempts"]
+        now_s = attempts[0].started_s
+        with store.change():
+            for attempt in attempts:
+                self._write_attempt(row["id"], attempt, outcome=f"signtest_{attempt.outcome}" if probe else None)
+            if probe:
+                store.run(WRITE_PROBE, now_s, row["id"])
+            elif delivered:
+                store.run(WRITE_RESULT, "delivered", None, row["id"])
+            elif done < len(LADDER_S):
+                store.run(WRITE_RESULT, "pending", now_s + LADDER_S[done], row["id"])
+            else:
+                store.run(WRITE_RESULT, "given_up", None, row["id"])
+        self._attempts_total += len(attempts)
+
+    def _write_attempt(self, notification_id: str, attempt: Attempt, *, outcome: str | None = None) -> None:
+        self._world.store.run(
+            WRITE_ATTEMPT,
+            notification_id,
+            attempt.started_s,
+            outcome or attempt.outcome,
+            attempt.status,
+            attempt.answer,
+            json.dumps(attempt.headers),
+        )
+
+    async def repeat(self, row: Row) -> dict[str, Any]:
+        """Send a stored notification once more right now, whatever its state and even if it was to be lost."""
+        merchant = merchants.find(self._world.store, row["mchid"])
+        if merchant is None:
+            return {"outcome": "no_merchant", "status": None, "answer": ""}
+        attempt = await self._call(row, merchant)
+        with self._world.store.change():
+            self._write_attempt(row["id"], attempt)
+            if attempt.is_delivered:
+                self._world.store.run(WRITE_DELIVERED, row["id"])
+        return {"outcome": attempt.outcome, "status": attempt.status, "answer": attempt.answer}
+
+
+POSTMAN = web.AppKey("postman", Postman)
