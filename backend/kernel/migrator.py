@@ -59,10 +59,12 @@ async def _apply(db: Database, *, app_role: str, own_role: str, progress: Callab
     async with db.pool.acquire() as connection:
         await connection.execute(LOCK)
         await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
+        orm = TransactionWrapper(db.orm)
+        orm._connection = connection
+        executor = MigrationExecutor(orm, {APP: {"models": [], "migrations": "migrations"}})
+        # Before the transaction: the library asks for the record first, and a missing table would abort it.
+        await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))
         async with connection.transaction():
-            orm = TransactionWrapper(db.orm)
-            orm._connection = connection
-            executor = MigrationExecutor(orm, {APP: {"models": [], "migrations": "migrations"}})
             await executor.migrate(progress=report)
             await failpoint("migrate.before_grants")
             if app_role != own_role:

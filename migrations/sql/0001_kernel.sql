@@ -24,6 +24,8 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- attempt fences: it grows with every lease. failures counts handlers that raised, or died with their worker; too many
+-- park the row. A push that Redis lost grows attempt alone.
 CREATE TABLE outbox (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     event        text NOT NULL,
@@ -32,6 +34,7 @@ CREATE TABLE outbox (
     payload      jsonb NOT NULL,
     state        text NOT NULL CHECK (state IN ('READY', 'LEASED', 'DONE', 'PARKED')),
     attempt      integer NOT NULL DEFAULT 0,
+    failures     integer NOT NULL DEFAULT 0,
     run_at       timestamptz NOT NULL,
     lease_until  timestamptz,
     emitted_at   timestamptz NOT NULL,

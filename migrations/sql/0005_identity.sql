@@ -92,13 +92,14 @@ CREATE TABLE staff_wechat_code (
 );
 
 CREATE TABLE personal_consent (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     person_id  uuid NOT NULL REFERENCES person (id),
     purpose    text NOT NULL,
-    version    integer NOT NULL,
+    version    integer NOT NULL CHECK (version > 0),
     granted_at timestamptz NOT NULL,
-    revoked_at timestamptz,
-    PRIMARY KEY (person_id, purpose, version)
+    revoked_at timestamptz
 );
+CREATE UNIQUE INDEX personal_consent_live ON personal_consent (person_id, purpose) WHERE revoked_at IS NULL;
 
 -- Devices of gates, cameras and meters sign with a key of their own.
 CREATE TABLE device (

@@ -1,4 +1,4 @@
-"""Tables of `sql/0003_wechat.sql`."""
+"""Tables of `sql/0009_wechat.sql`."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -9,5 +9,5 @@ from tortoise.migrations.operations import Operation, RunSQL
 
 class Migration(migrations.Migration):
     atomic = False  # backend/kernel/migrator.py runs the whole chain in one transaction
-    dependencies: ClassVar[list[tuple[str, str]]] = [("linli", "0002_ledger")]
-    operations: ClassVar[list[Operation]] = [RunSQL((Path(__file__).parent / "sql" / "0003_wechat.sql").read_text("utf-8"))]
+    dependencies: ClassVar[list[tuple[str, str]]] = [("linli", "0008_payments")]
+    operations: ClassVar[list[Operation]] = [RunSQL((Path(__file__).parent / "sql" / "0009_wechat.sql").read_text("utf-8"))]
