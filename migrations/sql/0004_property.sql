@@ -16,6 +16,9 @@ CREATE TABLE community (
     CONSTRAINT community_code UNIQUE (company_id, code)
 );
 
+-- What other nouns may know of communities: roles of staff are scoped by it.
+CREATE VIEW company_community AS SELECT company_id, id AS community_id FROM community;
+
 CREATE TABLE building (
     id           uuid PRIMARY KEY,
     community_id uuid NOT NULL REFERENCES community (id),

@@ -1,0 +1,62 @@
+"""Which role may do what (D12), as data: one line per permission. Deny by default: what has no line, nobody may.
+
+`MONEY_ROLES` count only in a session with a second factor; without it they give `staff.self` alone.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from uuid import UUID
+
+from backend.kernel.auth import STAFF_SELF
+
+
+class Role(StrEnum):
+    """Roles of staff (角色), each granted for one community or for all of the company."""
+
+    ADMINISTRATOR = "administrator"
+    MANAGER = "manager"
+    CASHIER = "cashier"
+    CUSTOMER_SERVICE = "customer_service"
+    ENGINEER = "engineer"
+    GUARD = "guard"
+    READ_ONLY = "read_only"
+
+
+A, M, C, S, E, G, R = Role
+ALL = frozenset(Role)
+MONEY_ROLES = frozenset({A, M, C})
+
+PERMISSIONS: Mapping[str, frozenset[Role]] = {
+    STAFF_SELF: ALL,
+    # Identity: scope is the company's own id, which only company-wide roles hold.
+    "company.manage": frozenset({A}),
+    "staff.manage": frozenset({A}),
+    "audit.read": frozenset({A, M}),
+    "approval.read": frozenset({A, M, C, S}),
+    # Property and who lives where.
+    "property.read": ALL,
+    "property.edit": frozenset({A, M}),
+    "resident.read": frozenset({A, M, C, S, R}),
+    "resident.reveal": frozenset({A, M, S}),
+    "resident.edit": frozenset({A, M, S}),
+    "house.bind": frozenset({A, M, S}),
+    "roster.import": frozenset({A, M}),
+    "roster.export": frozenset({A, M}),
+    "roster.release": frozenset({A, M}),
+}
+
+_OF_ROLE: Mapping[Role, tuple[str, ...]] = {
+    role: tuple(permission for permission, roles in PERMISSIONS.items() if role in roles) for role in Role
+}
+
+
+def grants(
+    held: Iterable[tuple[Role, Iterable[UUID]]], *, second_factor: bool
+) -> Mapping[str, frozenset[UUID]]:
+    """Permission → scopes, for roles held in scopes (community ids; the company's id for company-wide roles)."""
+    found: dict[str, set[UUID]] = {STAFF_SELF: set()}
+    for role, scopes in held:
+        usable = second_factor or role not in MONEY_ROLES
+        for permission in _OF_ROLE[role] if usable else (STAFF_SELF,):
+            found.setdefault(permission, set()).update(scopes)
+    return {permission: frozenset(scopes) for permission, scopes in found.items()}
