@@ -67,7 +67,7 @@ def emit(
     tx.add(ROW, event, dedup_key, community_id, dict(payload), "READY", run_at or tx.now, tx.now)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Job:
     """What a handler gets: one leased row of the outbox and the resources to work it."""
 
@@ -76,6 +76,8 @@ class Job:
     attempt: int
     event: str
     payload: Mapping[str, Any]
+    failures: int = 0
+    done: bool = False
 
     async def transact(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Run `work` and mark the row done in one transaction; raises `Fenced` when the row is no longer ours."""
@@ -85,7 +87,9 @@ class Job:
             await self.finish(tx)
             return answer
 
-        return await self.res.db.transact(fenced)
+        answer = await self.res.db.transact(fenced)
+        self.done = True
+        return answer
 
     async def finish(self, tx: Tx) -> None:
         """Mark the row done in `tx`; raises `Fenced` when the row is no longer ours."""

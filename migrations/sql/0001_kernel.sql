@@ -39,7 +39,10 @@ CREATE TABLE outbox (
     lease_until  timestamptz,
     emitted_at   timestamptz NOT NULL,
     finished_at  timestamptz,
-    last_error   text
+    last_error   text,
+    CONSTRAINT outbox_lease CHECK ((state = 'LEASED') = (lease_until IS NOT NULL)),
+    CONSTRAINT outbox_end CHECK ((state IN ('DONE', 'PARKED')) = (finished_at IS NOT NULL)),
+    CONSTRAINT outbox_parked_why CHECK (state <> 'PARKED' OR last_error IS NOT NULL)
 );
 CREATE INDEX outbox_due ON outbox (run_at, id) WHERE state = 'READY';
 CREATE INDEX outbox_leased ON outbox (lease_until) WHERE state = 'LEASED';

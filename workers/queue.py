@@ -1,0 +1,141 @@
+"""The only file that knows arq (0.28): how leases are pushed to Redis and consumed from it.
+
+Redis holds ids alone. A job is `<outbox id>:<attempt>`, so that pushing one twice is one job, and a result is never
+kept. arq's two keys are written here in pipelines, because `enqueue_job` takes four round trips each. Jobs are worked
+oldest row first. Redis may go away, hang or come back empty at any moment: the consumer starts a new arq worker, jobs
+under way end in peace, and the outbox brings back what was lost (I-16).
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import orjson
+from arq.connections import ArqRedis
+from arq.constants import default_queue_name, job_key_prefix
+from arq.jobs import serialize_job
+from arq.worker import Worker, func
+from redis.exceptions import RedisError
+
+from backend.kernel import log
+from backend.kernel.leases import Lease
+
+PIPELINE = 500
+BODY_TTL_MS = 3_600_000
+POLL_DELAY_S = 0.02
+MAX_JOBS = 20
+READ_LIMIT = 500
+SHUTDOWN_WAIT_S = 30
+RESTART_PAUSE_S = 0.5
+REDIS_AWAY = (RedisError, OSError, TimeoutError)
+_FUNCTION = "work"
+logger = log.get_logger("queue")
+
+Work = Callable[[Lease, bool], Awaitable[None]]
+
+
+def connect(redis_url: str) -> ArqRedis:
+    """A client of arq's kind whose every call ends within two seconds."""
+    client: ArqRedis = ArqRedis.from_url(redis_url, socket_timeout=2.0, socket_connect_timeout=2.0)
+    client.job_serializer, client.job_deserializer = orjson.dumps, orjson.loads
+    client.default_queue_name, client.expires_extra_ms = default_queue_name, BODY_TTL_MS
+    return client
+
+
+def job_id(lease: Lease) -> str:
+    """The name of a lease in Redis: the same lease pushed twice is one job."""
+    return f"{lease.id}:{lease.attempt}"
+
+
+class Queue:
+    """The producing side; every call raises one of REDIS_AWAY while Redis does not answer."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis = connect(redis_url)
+
+    async def depth(self) -> int:
+        """Jobs in Redis, those under way included."""
+        return int(await self._redis.zcard(default_queue_name))
+
+    async def push(self, leases: Sequence[Lease]) -> None:
+        """Hand leases to whichever worker is free, PIPELINE at a time."""
+        for start in range(0, len(leases), PIPELINE):
+            chunk = leases[start : start + PIPELINE]
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for lease in chunk:
+                    body = serialize_job(_FUNCTION, (lease.id, lease.attempt), {}, None, 0, serializer=orjson.dumps)
+                    pipe.psetex(job_key_prefix + job_id(lease), BODY_TTL_MS, body)
+                pipe.zadd(default_queue_name, {job_id(lease): lease.id for lease in chunk})
+                await pipe.execute()
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._redis.aclose()
+
+
+async def consume(
+    redis_url: str, work: Work, *, job_timeout_s: int, stop: asyncio.Event, max_jobs: int = MAX_JOBS
+) -> None:
+    """Work jobs until `stop`, with a new arq worker whenever Redis ended the old one.
+
+    `work(lease, started_before)` must not raise; what is under way at `stop` has SHUTDOWN_WAIT_S to end.
+    """
+    leftovers: set[asyncio.Task[None]] = set()
+    while not stop.is_set():
+        worker = _worker(redis_url, work, job_timeout_s, max_jobs)
+        try:
+            await _run(worker, stop)
+        except REDIS_AWAY as error:
+            logger.warning("queue_lost", error=repr(error))
+        rest = asyncio.create_task(_let_finish(worker))
+        leftovers.add(rest)
+        rest.add_done_callback(leftovers.discard)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), RESTART_PAUSE_S)
+    if leftovers:
+        await asyncio.wait(leftovers, timeout=SHUTDOWN_WAIT_S)
+
+
+def _worker(redis_url: str, work: Work, job_timeout_s: int, max_jobs: int) -> Worker:
+    async def run(ctx: Mapping[str, Any], row_id: int, attempt: int) -> None:
+        await work(Lease(row_id, attempt), ctx["job_try"] > 1)
+
+    return Worker(
+        functions=[func(run, name=_FUNCTION, max_tries=1_000)],
+        redis_pool=connect(redis_url),
+        queue_name=default_queue_name,
+        handle_signals=False,
+        job_completion_wait=SHUTDOWN_WAIT_S,
+        max_jobs=max_jobs,
+        queue_read_limit=READ_LIMIT,
+        job_timeout=job_timeout_s,
+        keep_result=0,
+        poll_delay=POLL_DELAY_S,
+        health_check_interval=10,
+        job_serializer=orjson.dumps,
+        job_deserializer=orjson.loads,
+        log_results=False,
+    )
+
+
+async def _run(worker: Worker, stop: asyncio.Event) -> None:
+    """Run one arq worker until it ends by itself (Redis is away: raises) or `stop` is set and its jobs have ended."""
+    main = asyncio.create_task(worker.async_run())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({main, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not main.done():
+            worker.handle_sig_wait_for_completion(signal.SIGTERM)
+        with suppress(asyncio.CancelledError):
+            await main
+    finally:
+        stopping.cancel()
+
+
+async def _let_finish(worker: Worker) -> None:
+    """Let the jobs of a worker that has ended come to their end, then give its connections back."""
+    if worker.tasks:
+        await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
+    await worker.pool.aclose(close_connection_pool=True)

@@ -1,0 +1,51 @@
+"""The relay: claims rows that are due and hands them to the queue, as many as its workers can soon take.
+
+Redis is asked first, so that nothing is claimed while it is away; what was claimed and could not be pushed is given
+back. A relay killed between claim and push leaves leases that run out (F-15). Two relays share the work (SKIP LOCKED).
+"""
+
+import asyncio
+from contextlib import suppress
+
+from backend.kernel import leases, log
+from backend.kernel.db import Database
+from backend.kernel.failpoints import failpoint
+from workers.queue import REDIS_AWAY, Queue
+
+BATCH = 500
+DEPTH_LIMIT = 1_000
+POLL_S = 0.05
+PAUSE_S = 1.0
+logger = log.get_logger("relay")
+
+
+async def turn(db: Database, queue: Queue, *, lease_s: float, depth_limit: int = DEPTH_LIMIT) -> int:
+    """Claim and push one batch; returns its size, 0 when nothing is due or the queue is full."""
+    room = min(BATCH, depth_limit - await queue.depth())
+    if room <= 0:
+        return 0
+    claimed = await leases.claim(db, limit=room, lease_s=lease_s)
+    if not claimed:
+        return 0
+    await failpoint("relay.after_claim")
+    try:
+        await queue.push(claimed)
+    except REDIS_AWAY:
+        await leases.release(db, claimed)
+        raise
+    await failpoint("relay.after_push")
+    return len(claimed)
+
+
+async def run(db: Database, queue: Queue, *, lease_s: float, stop: asyncio.Event) -> None:
+    """Relay until `stop`, whatever happens to Redis and PostgreSQL."""
+    while not stop.is_set():
+        wait_s = POLL_S
+        try:
+            if await turn(db, queue, lease_s=lease_s) == BATCH:
+                continue
+        except Exception as error:
+            logger.warning("relay_paused", error=log.redact_text(repr(error)))
+            wait_s = PAUSE_S
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait_s)
