@@ -1,0 +1,358 @@
+"""Real parts for every test: PostgreSQL, Redis, the sandbox, the served app. Nothing outside this directory is touched.
+
+Each xdist worker has servers of its own; each test that asks for `db` has a database of its own, cloned from a migrated
+template. A test may be `async def`: it runs in the session's loop, where the served app lives as well.
+"""
+
+import asyncio
+import importlib.util
+import inspect
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import aiohttp
+import asyncpg
+import pytest
+from sanic import Sanic
+
+from backend.composition import APPROVALS, MODELS, build_app
+from backend.kernel import failpoints
+from backend.kernel.clock import FrozenClock, SharedClock, read_offset_s, write_offset_s
+from backend.kernel.config import Settings
+from backend.kernel.db import Database
+from backend.kernel.embedded_postgres import PostgresServer, start_postgres
+from backend.kernel.embedded_redis import RedisServer, start_redis
+from backend.kernel.migrator import migrate
+from backend.kernel.resources import Resources, open_resources
+
+START = datetime(2026, 9, 1, 2, 0, tzinfo=UTC)
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run `async def` tests in the session's loop."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    loop = pyfuncitem.session.config.stash[LOOP]
+    names = pyfuncitem._fixtureinfo.argnames
+    loop.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
+
+
+LOOP: pytest.StashKey[asyncio.Runner] = pytest.StashKey()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LOOP] = asyncio.Runner()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[LOOP].close()
+
+
+@pytest.fixture(scope="session")
+def run(request: pytest.FixtureRequest) -> Run:
+    """Run a coroutine in the session's loop."""
+    return request.config.stash[LOOP].run
+
+
+@pytest.fixture(autouse=True)
+def _no_failpoint_left() -> Iterator[None]:
+    yield
+    failpoints.disarm_all()
+
+
+@pytest.fixture(scope="session")
+def servers_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("servers")
+
+
+@pytest.fixture(scope="session")
+def postgres(servers_dir: Path) -> Iterator[PostgresServer]:
+    """A PostgreSQL of this worker, without fsync: tests of durability start one of their own."""
+    server = start_postgres(servers_dir, progress=lambda text: None, durable=False)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server(servers_dir: Path) -> Iterator[RedisServer]:
+    server = start_redis(servers_dir)
+    yield server
+    server.stop()
+
+
+@dataclass(frozen=True)
+class Urls:
+    """Addresses of one database: for the app role, for the migrator, for the superuser."""
+
+    app: str
+    migrator: str
+    admin: str
+
+
+def _named(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+async def _admin(postgres: PostgresServer, *statements: str) -> None:
+    connection = await asyncpg.connect(postgres.admin_url)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def template(postgres: PostgresServer, run: Run, servers_dir: Path) -> str:
+    """A migrated database to clone."""
+    owner = urlsplit(postgres.migrator_url).username
+    run(_admin(postgres, f'CREATE DATABASE template_linli OWNER "{owner}"'))
+    settings = Settings(
+        data_dir=servers_dir,
+        migrator_url=_named(postgres.migrator_url, "template_linli"),
+        database_url=_named(postgres.app_url, "template_linli"),
+    )
+    run(migrate(settings, progress=lambda text: None))
+    return "template_linli"
+
+
+@pytest.fixture
+def urls(postgres: PostgresServer, template: str, run: Run) -> Iterator[Urls]:
+    """A fresh, migrated, empty database of this test's own."""
+    name = f"t_{uuid4().hex}"
+    owner = urlsplit(postgres.migrator_url).username
+    run(_admin(postgres, f'CREATE DATABASE {name} TEMPLATE {template} OWNER "{owner}" STRATEGY FILE_COPY'))
+    yield Urls(_named(postgres.app_url, name), _named(postgres.migrator_url, name), _named(postgres.admin_url, name))
+    run(_admin(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock(START)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def settings(urls: Urls, redis_server: RedisServer, tmp_path: Path) -> Settings:
+    """Settings of this test; nothing listens behind the channels' addresses."""
+    return Settings(
+        data_dir=tmp_path,
+        database_url=urls.app,
+        migrator_url=urls.migrator,
+        redis_url=redis_server.url,
+        public_url=f"http://127.0.0.1:{free_port()}",
+        wechat_api_url="http://127.0.0.1:9",
+        wechat_pay_url="http://127.0.0.1:9",
+        log_level="error",
+    )
+
+
+def _existing(models: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in models if importlib.util.find_spec(name))
+
+
+async def _open(settings: Settings, clock: Any) -> Resources:
+    res = await open_resources(settings, models=_existing(MODELS), approval_kinds=APPROVALS, clock=clock)
+    await res.redis.flushdb()
+    return res
+
+
+@pytest.fixture
+def res(settings: Settings, clock: FrozenClock, run: Run) -> Iterator[Resources]:
+    """Open resources on an empty database, with a clock that stands still."""
+    resources = run(_open(settings, clock))
+    yield resources
+    run(resources.close())
+
+
+@pytest.fixture
+def db(res: Resources) -> Database:
+    return res.db
+
+
+class MovableClock(SharedClock):
+    """The clock that product and sandbox share; a test moves it forward."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(data_dir)
+        self.data_dir = data_dir
+
+    def advance(self, step: timedelta) -> None:
+        write_offset_s(self.data_dir, read_offset_s(self.data_dir) + int(step.total_seconds()))
+        self._seen_mtime_ns = -1
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """The sandbox process and its control API (see sandbox/control.py)."""
+
+    url: str
+    data_dir: Path
+    clock: MovableClock
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """Call `/control<path>` from outside the loop; returns the JSON answered."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"{self.url}/control{path}", data=data, method=method, headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or b"null")
+
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """The same from inside the loop."""
+        return await asyncio.to_thread(self.control, method, path, body)
+
+
+@pytest.fixture(scope="session")
+def _sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    data_dir = tmp_path_factory.mktemp("sandbox")
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "--host", "127.0.0.1", "--port", str(port), "--data-dir", str(data_dir)],
+        stdout=(data_dir / "out.log").open("wb"),
+        stderr=subprocess.STDOUT,
+        cwd=Path(__file__).parent.parent,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/control/health", timeout=1).close()
+            break
+        except OSError:
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise RuntimeError((data_dir / "out.log").read_text()) from None
+            time.sleep(0.05)
+    yield url, data_dir
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def sandbox(_sandbox_process: tuple[str, Path]) -> Sandbox:
+    """The worker's sandbox, emptied, with the shared clock at START and running."""
+    url, data_dir = _sandbox_process
+    write_offset_s(data_dir, int((START - datetime.now(UTC)).total_seconds()))
+    box = Sandbox(url, data_dir, MovableClock(data_dir))
+    box.control("POST", "/reset")
+    return box
+
+
+@pytest.fixture
+def sandbox_res(settings: Settings, sandbox: Sandbox, run: Run) -> Iterator[Resources]:
+    """Open resources whose channels are the sandbox; the clock is shared with it and runs."""
+    linked = settings.model_copy(update={"wechat_api_url": sandbox.url, "wechat_pay_url": sandbox.url})
+    resources = run(_open(linked, sandbox.clock))
+    yield resources
+    run(resources.close())
+
+
+@dataclass(frozen=True)
+class Answered:
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """The error code of a refusal."""
+        return str(self.json["error"]["code"])
+
+
+@dataclass(frozen=True)
+class Client:
+    """An HTTP client of the served app; `token` is a session token."""
+
+    url: str
+    session: aiohttp.ClientSession
+    token: str | None = None
+
+    def of(self, token: str | None) -> "Client":
+        """The same client, logged in by `token`."""
+        return replace(self, token=token)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: dict[str, str] | None = None,
+        raw: bytes | None = None,
+    ) -> Answered:
+        sent = dict(headers or {})
+        if self.token:
+            sent["Authorization"] = f"Bearer {self.token}"
+        data = raw
+        if body is not None:
+            data, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
+        async with self.session.request(method, self.url + path, data=data, headers=sent) as answer:
+            return Answered(answer.status, answer.headers, await answer.read())
+
+    async def get(self, path: str, **options: Any) -> Answered:
+        return await self.call("GET", path, **options)
+
+    async def post(self, path: str, body: Any = None, *, key: str | None = None, **options: Any) -> Answered:
+        """POST; `key` is the Idempotency-Key, a new one by default."""
+        headers = {"Idempotency-Key": key or uuid4().hex, **options.pop("headers", {})}
+        return await self.call("POST", path, body if body is not None else {}, headers=headers, **options)
+
+
+async def _serve(resources: Resources) -> tuple[Any, Any, aiohttp.ClientSession]:
+    Sanic.test_mode = True
+    app = build_app(resources, name=f"test_{uuid4().hex}")
+    port = urlsplit(resources.settings.public_url).port
+    server = await app.create_server(host="127.0.0.1", port=port, return_asyncio_server=True, access_log=False)
+    assert server is not None
+    await server.startup()
+    await server.start_serving()
+    return app, server, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=200))
+
+
+async def _stop(app: Any, server: Any, session: aiohttp.ClientSession) -> None:
+    await session.close()
+    server.close()
+    await server.wait_closed()
+    Sanic._app_registry.pop(app.name, None)
+
+
+@pytest.fixture
+def client(res: Resources, run: Run) -> Iterator[Client]:
+    """A client of the app over `res`."""
+    app, server, session = run(_serve(res))
+    yield Client(res.settings.public_url, session)
+    run(_stop(app, server, session))
+
+
+@pytest.fixture
+def sandbox_client(sandbox_res: Resources, run: Run) -> Iterator[Client]:
+    """A client of the app over `sandbox_res`; the sandbox can call it back."""
+    app, server, session = run(_serve(sandbox_res))
+    yield Client(sandbox_res.settings.public_url, session)
+    run(_stop(app, server, session))
