@@ -19,8 +19,6 @@ from backend.kernel.errors import Unavailable
 
 T = TypeVar("T")
 
-MIN_LENGTH = 10
-MAX_LENGTH = 128
 STEP_S = 30
 WINDOW_STEPS = 1
 _THREADS = 2
