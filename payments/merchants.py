@@ -1,0 +1,304 @@
+"""Merchants (收款商户): rows with sealed keys, opened once and kept for a moment in the process.
+
+A merchant collects for a company, one of its communities, or one item there; the most particular one is chosen. Pausing
+one stops new orders, never callbacks; a retired one still settles what it was ordered to collect. A change needs no
+restart: a process looks at the row again after `FRESH_S`. Live mode refuses the sandbox's keys, when they are entered
+and when they are opened.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from backend.kernel import audit
+from backend.kernel.audit import Actor
+from backend.kernel.config import Mode
+from backend.kernel.crypto import Context, Keyring
+from backend.kernel.db import Database, Reader, Record, Tx
+from backend.kernel.errors import Conflict, Invalid, NotFound, Unavailable
+from backend.kernel.ids import uuid7
+from backend.kernel.resources import Resources
+from payments.channels import wechat_merchant
+from payments.channels.wechat_merchant import KeyRefused
+from payments.channels.wechat_v3 import WechatPayV3
+
+FRESH_S = 5.0
+SANDBOX_KEY = "PUB_KEY_ID_0000"
+
+LOAD = "SELECT * FROM merchant WHERE id = $1"
+
+# For every item the most particular merchant: of the item, else of the community, else of the company.
+CHOOSE = """
+    SELECT item.id AS item_id, m.id, m.paused
+      FROM unnest($2::uuid[]) AS item (id)
+      JOIN community c ON c.id = $1
+      LEFT JOIN LATERAL (
+           SELECT id, paused
+             FROM merchant
+            WHERE company_id = c.company_id AND channel = 'wechat' AND retired_at IS NULL
+              AND (community_id IS NULL OR community_id = c.id)
+              AND (item_id IS NULL OR item_id = item.id)
+            ORDER BY item_id NULLS LAST, community_id NULLS LAST
+            LIMIT 1) AS m ON true
+"""
+
+INSERT = """
+    INSERT INTO merchant (id, company_id, community_id, item_id, channel, mchid, appid, name, serial_no,
+                          private_key_sealed, api_v3_key_sealed, platform_keys, created_at)
+    VALUES ($1, $2, $3, $4, 'wechat', $5, $6, $7, $8, $9, $10, $11, $12)
+    ON CONFLICT DO NOTHING
+    RETURNING id
+"""
+
+SET_PAUSED = """
+    UPDATE merchant SET paused = $2, version = version + 1
+     WHERE id = $1 AND retired_at IS NULL
+ RETURNING community_id
+"""
+
+RETIRE = """
+    UPDATE merchant SET retired_at = $2, version = version + 1
+     WHERE id = $1 AND retired_at IS NULL
+ RETURNING community_id
+"""
+
+SET_KEYS = """
+    UPDATE merchant
+       SET serial_no = $3, private_key_sealed = $4, api_v3_key_sealed = $5, platform_keys = $6, version = version + 1
+     WHERE id = $1 AND version = $2
+ RETURNING community_id
+"""
+
+SET_PLATFORM_KEYS = """
+    UPDATE merchant SET platform_keys = platform_keys || $2, version = version + 1
+     WHERE id = $1 AND NOT platform_keys @> $2
+ RETURNING id
+"""
+
+WITH_CERTIFICATES = """
+    SELECT id
+      FROM merchant
+     WHERE retired_at IS NULL
+       AND NOT EXISTS (SELECT FROM jsonb_object_keys(platform_keys) AS serial WHERE serial LIKE 'PUB_KEY_ID%')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """A merchant ready for use: its row's scope and its keys at WeChat Pay."""
+
+    id: UUID
+    company_id: UUID
+    community_id: UUID | None
+    paused: bool
+    version: int
+    wechat: wechat_merchant.Merchant
+
+    @property
+    def book(self) -> UUID:
+        """Whose books take money of this merchant that no order explains: its community's, else the company's."""
+        return self.community_id or self.company_id
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of a merchant as a person enters them."""
+
+    serial_no: str
+    private_key_pem: str
+    api_v3_key: str
+    platform_keys: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The merchant that collects for a set of items."""
+
+    id: UUID
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A merchant that was added."""
+
+    id: UUID
+
+
+@dataclass(slots=True)
+class _Kept:
+    merchant: Merchant
+    looked_s: float
+
+
+_kept: WeakKeyDictionary[Database, dict[UUID, _Kept]] = WeakKeyDictionary()
+
+
+async def merchant(res: Resources, merchant_id: UUID) -> Merchant:
+    """The merchant with its keys opened; NotFound for an unknown id. At most FRESH_S behind its row."""
+    kept = _kept.setdefault(res.db, {})
+    known = kept.get(merchant_id)
+    now_s = time.monotonic()
+    if known is not None and now_s - known.looked_s < FRESH_S:
+        return known.merchant
+    row = await res.db.fetchrow(LOAD, merchant_id)
+    if row is None:
+        raise NotFound
+    if known is None or known.merchant.version != row["version"]:
+        known = _Kept(_opened(row, res.keyring, res.settings.mode), now_s)
+        kept[merchant_id] = known
+    known.looked_s = now_s
+    return known.merchant
+
+
+def channel(res: Resources) -> WechatPayV3:
+    """WeChat Pay at the address of the settings."""
+    return WechatPayV3(res.egress, res.clock, res.settings.wechat_pay_url)
+
+
+async def choice(db: Reader, community_id: UUID, *, item_ids: Sequence[UUID]) -> Choice:
+    """Who collects for these items of a community.
+
+    Conflict `payment_not_open` where nobody does, `different_merchants` where it is not one and the same.
+    """
+    rows = await db.fetch(CHOOSE, community_id, list(set(item_ids)))
+    if not rows or any(row["id"] is None for row in rows):
+        raise Conflict("这里还没有开通微信支付，请联系物业服务中心缴费。", code="payment_not_open")
+    if len({row["id"] for row in rows}) > 1:
+        raise Conflict("所选账单由不同的账户收款，请分开支付。", code="different_merchants")
+    return Choice(rows[0]["id"], rows[0]["paused"])
+
+
+async def create(
+    tx: Tx,
+    actor: Actor,
+    *,
+    keyring: Keyring,
+    mode: Mode,
+    company_id: UUID,
+    community_id: UUID | None,
+    item_id: UUID | None,
+    mchid: str,
+    appid: str,
+    name: str,
+    keys: Keys,
+) -> Created:
+    """Add a merchant for a scope; Invalid for keys that do not work, Conflict `merchant_exists` for a taken scope."""
+    _check(mchid, appid, keys, mode)
+    merchant_id = uuid7(tx.now)
+    private_key, api_v3_key = seal(keyring, merchant_id, keys)
+    added = await tx.fetchval(
+        INSERT,
+        merchant_id,
+        company_id,
+        community_id,
+        item_id,
+        mchid,
+        appid,
+        name,
+        keys.serial_no,
+        private_key,
+        api_v3_key,
+        dict(keys.platform_keys),
+        tx.now,
+    )
+    if added is None:
+        raise Conflict("这个范围已经有收款商户，请先停用原来的商户。", code="merchant_exists")
+    audit.record(
+        tx, actor, action="payments.merchant_created", target=f"merchant:{merchant_id}", community_id=community_id,
+        after={"mchid": mchid, "appid": appid, "serial_no": keys.serial_no, "item_id": item_id},
+    )  # fmt: skip
+    return Created(merchant_id)
+
+
+async def set_paused(tx: Tx, actor: Actor, *, merchant_id: UUID, paused: bool, reason: str) -> None:
+    """Stop or allow new orders; NotFound for an unknown or retired merchant."""
+    await _change(
+        tx, actor, SET_PAUSED, merchant_id, paused, reason=reason,
+        action="payments.merchant_paused" if paused else "payments.merchant_resumed",
+    )  # fmt: skip
+
+
+async def retire(tx: Tx, actor: Actor, *, merchant_id: UUID, reason: str) -> None:
+    """Choose this merchant no more; what it was ordered to collect still settles."""
+    await _change(tx, actor, RETIRE, merchant_id, tx.now, reason=reason, action="payments.merchant_retired")
+
+
+async def _change(
+    tx: Tx, actor: Actor, sql: str, merchant_id: UUID, value: object, *, action: str, reason: str
+) -> None:
+    row = await tx.fetchrow(sql, merchant_id, value)
+    if row is None:
+        raise NotFound
+    audit.record(
+        tx, actor, action=action, target=f"merchant:{merchant_id}", community_id=row["community_id"], reason=reason
+    )
+
+
+async def refresh_certificates(res: Resources) -> int:
+    """Ask the platform for its certificates, for merchants without a public key of it; how many learned something.
+
+    Old and new certificates are believed side by side (pitfalls B7). Raises what the channel raises.
+    """
+    learned = 0
+    for row in await res.db.fetch(WITH_CERTIFICATES):
+        found = await channel(res).fetch_certificates((await merchant(res, row["id"])).wechat)
+        pems = {serial: certificate.pem for serial, certificate in found.items()}
+        if pems and await res.db.fetchval(SET_PLATFORM_KEYS, row["id"], pems):
+            learned += 1
+    return learned
+
+
+def seal(keyring: Keyring, merchant_id: UUID, keys: Keys) -> tuple[bytes, bytes]:
+    """Private key and APIv3 key as the row of `merchant_id` keeps them."""
+    return (
+        keyring.seal(keys.private_key_pem, _place(merchant_id, "private_key_sealed")),
+        keyring.seal(keys.api_v3_key, _place(merchant_id, "api_v3_key_sealed")),
+    )
+
+
+def _check(mchid: str, appid: str, keys: Keys, mode: Mode) -> None:
+    if mode is Mode.LIVE and _of_sandbox(keys.platform_keys):
+        raise Invalid("正式环境不能使用沙箱的微信支付公钥。", code="sandbox_key")
+    try:
+        wechat_merchant.load(
+            mchid,
+            appid,
+            serial_no=keys.serial_no,
+            private_key_pem=keys.private_key_pem,
+            api_v3_key=keys.api_v3_key,
+            platform_keys=keys.platform_keys,
+        )
+    except KeyRefused as error:
+        raise Invalid(str(error), code="key_refused") from error
+
+
+def _of_sandbox(platform_keys: Mapping[str, str]) -> bool:
+    return any(serial.startswith(SANDBOX_KEY) for serial in platform_keys)
+
+
+def _place(merchant_id: UUID, column: str) -> Context:
+    return Context("merchant", column, merchant_id)
+
+
+def _opened(row: Record, keyring: Keyring, mode: Mode) -> Merchant:
+    if mode is Mode.LIVE and _of_sandbox(row["platform_keys"]):
+        raise Unavailable("正式环境不能使用沙箱的商户，请更换收款商户。", code="sandbox_merchant")
+    keys = wechat_merchant.load(
+        row["mchid"],
+        row["appid"],
+        serial_no=row["serial_no"],
+        private_key_pem=keyring.open(row["private_key_sealed"], _place(row["id"], "private_key_sealed")),
+        api_v3_key=keyring.open(row["api_v3_key_sealed"], _place(row["id"], "api_v3_key_sealed")),
+        platform_keys=row["platform_keys"],
+    )
+    return Merchant(
+        id=row["id"],
+        company_id=row["company_id"],
+        community_id=row["community_id"],
+        paused=row["paused"],
+        version=row["version"],
+        wechat=keys,
+    )

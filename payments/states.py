@@ -1,0 +1,89 @@
+"""The states of orders, attempts and differences, and the moves they may make (D6, I-13).
+
+The triggers of `0008_payments.sql` hold the same tables. Only `settlement.settle` moves anything to PAID, on a
+channel's success alone; that a closed order or attempt may still become paid is meant.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class OrderState(StrEnum):
+    """An order (支付单): what one payer wants to pay at once."""
+
+    CREATED = "CREATED"
+    PAYING = "PAYING"
+    PAID = "PAID"
+    CLOSED = "CLOSED"
+
+
+class AttemptState(StrEnum):
+    """An attempt (支付尝试): one number at one channel. UNKNOWN: the channel may or may not know it."""
+
+    CREATED = "CREATED"
+    SENT = "SENT"
+    UNKNOWN = "UNKNOWN"
+    PAID = "PAID"
+    FAILED = "FAILED"
+    CLOSED = "CLOSED"
+
+
+class DifferenceState(StrEnum):
+    """A difference (差异): a person's case, unless the channel's next word clears it up."""
+
+    OPEN = "OPEN"
+    AUTO_RESOLVED = "AUTO_RESOLVED"
+    RESOLVED = "RESOLVED"
+    ESCALATED = "ESCALATED"
+
+
+class DifferenceClass(StrEnum):
+    """What does not fit. The order here is the order in which a message is looked at."""
+
+    UNKNOWN_ORDER = "unknown_order"
+    MERCHANT = "merchant"
+    APP = "app"
+    CURRENCY = "currency"
+    AMOUNT = "amount"
+    TRANSACTION = "transaction"
+    SECOND_PAYMENT = "second_payment"
+    LATE_PAYMENT = "late_payment"
+
+
+LIVE_ORDER = frozenset({OrderState.CREATED, OrderState.PAYING})
+LIVE_ATTEMPT = frozenset({AttemptState.CREATED, AttemptState.SENT, AttemptState.UNKNOWN})
+
+ORDER_MOVES: Mapping[OrderState, frozenset[OrderState]] = {
+    OrderState.CREATED: frozenset({OrderState.PAYING, OrderState.PAID, OrderState.CLOSED}),
+    OrderState.PAYING: frozenset({OrderState.PAID, OrderState.CLOSED}),
+    OrderState.PAID: frozenset(),
+    OrderState.CLOSED: frozenset({OrderState.PAID}),
+}
+
+ATTEMPT_MOVES: Mapping[AttemptState, frozenset[AttemptState]] = {
+    AttemptState.CREATED: frozenset(
+        {
+            AttemptState.SENT,
+            AttemptState.UNKNOWN,
+            AttemptState.PAID,
+            AttemptState.FAILED,
+            AttemptState.CLOSED,
+        }
+    ),
+    AttemptState.UNKNOWN: frozenset(
+        {AttemptState.SENT, AttemptState.PAID, AttemptState.FAILED, AttemptState.CLOSED},
+    ),
+    AttemptState.SENT: frozenset({AttemptState.PAID, AttemptState.FAILED, AttemptState.CLOSED}),
+    AttemptState.PAID: frozenset(),
+    AttemptState.FAILED: frozenset({AttemptState.PAID}),
+    AttemptState.CLOSED: frozenset({AttemptState.PAID}),
+}
+
+DIFFERENCE_MOVES: Mapping[DifferenceState, frozenset[DifferenceState]] = {
+    DifferenceState.OPEN: frozenset(
+        {DifferenceState.AUTO_RESOLVED, DifferenceState.RESOLVED, DifferenceState.ESCALATED}
+    ),
+    DifferenceState.ESCALATED: frozenset({DifferenceState.RESOLVED, DifferenceState.AUTO_RESOLVED}),
+    DifferenceState.AUTO_RESOLVED: frozenset(),
+    DifferenceState.RESOLVED: frozenset(),
+}
