@@ -14,6 +14,7 @@ class OutboxRow(Model):
     payload = fields.JSONField[dict[str, object]]()
     state = fields.TextField()
     attempt = fields.IntField(default=0)
+    failures = fields.IntField(default=0)
     run_at = fields.DatetimeField()
     lease_until = fields.DatetimeField(null=True)
     emitted_at = fields.DatetimeField()

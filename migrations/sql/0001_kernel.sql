@@ -132,6 +132,7 @@ CREATE TABLE periodic_run (
     last_error  text,
     PRIMARY KEY (name, period)
 );
+CREATE INDEX periodic_run_open ON periodic_run (started_at) WHERE state <> 'DONE';
 
 CREATE TABLE stored_file (
     id           uuid PRIMARY KEY,
