@@ -8,11 +8,17 @@ from pathlib import Path
 from aiohttp import web
 
 from sandbox import (
+    cashier,
+    certificates,
     control_money,
     control_people,
     control_world,
+    forge,
     keys,
+    messages,
     pay_orders,
+    shipping,
+    statements,
     tokens,
     users,
 )
@@ -39,6 +45,9 @@ PAY_ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ),
     ("GET", "/v3/pay/transactions/id/{transaction_id}", pay_route(pay_orders.query_by_transaction, script="query")),
     ("POST", "/v3/pay/transactions/out-trade-no/{out_trade_no}/close", pay_route(pay_orders.close, script="close")),
+    ("GET", "/v3/certificates", pay_route(certificates.certificates)),
+    ("GET", "/v3/bill/tradebill", pay_route(statements.apply_for_trade_bill)),
+    ("GET", "/v3/billdownload/file", pay_route(statements.download)),
 )
 API_ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/sns/jscode2session", api_route(users.code_to_session)),
@@ -47,6 +56,15 @@ API_ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/cgi-bin/token", api_route(tokens.classic, script="token")),
     ("POST", "/cgi-bin/stable_token", api_route(tokens.stable, script="token")),
     ("GET", "/cgi-bin/stable_token", api_route(tokens.stable_by_get)),
+    ("POST", "/cgi-bin/message/subscribe/send", api_route(messages.send_subscribe, script="messages")),
+    ("POST", "/cgi-bin/message/template/send", api_route(messages.send_template, script="messages")),
+    ("GET", "/wxaapi/newtmpl/gettemplate", api_route(messages.list_templates)),
+    ("POST", "/wxa/sec/order/upload_shipping_info", api_route(shipping.upload)),
+)
+PAGE_ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/cashier/{prepay_id}", cashier.show),
+    ("POST", "/cashier/{prepay_id}/pay", cashier.pay),
+    ("POST", "/cashier/{prepay_id}/cancel", cashier.cancel),
 )
 CONTROL_ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/control/health", control_route(control_world.health)),
@@ -68,6 +86,7 @@ CONTROL_ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/control/notifications", control_route(control_money.list_notifications)),
     ("POST", "/control/notifications/flush", control_route(control_money.flush)),
     ("POST", "/control/notifications/{id}/repeat", control_route(control_money.repeat)),
+    ("POST", "/control/forge", control_route(forge.forge)),
     ("GET", "/control/hostile", control_route(control_world.show_hostile)),
     ("PUT", "/control/hostile", control_route(control_world.put_hostile)),
     ("DELETE", "/control/hostile", control_route(control_world.reset_hostile)),
@@ -97,7 +116,7 @@ def make_app(data_dir: Path, clock_file: Path | None = None) -> web.Application:
         keys=keys.load_or_create(data_dir),
         hostile=Hostility(store),
     )
-    for method, path, handler in (*PAY_ROUTES, *API_ROUTES, *CONTROL_ROUTES):
+    for method, path, handler in (*PAY_ROUTES, *API_ROUTES, *PAGE_ROUTES, *CONTROL_ROUTES):
         app.router.add_route(method, path, handler)
     app.cleanup_ctx.append(_deliver)
     return app

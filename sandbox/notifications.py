@@ -130,9 +130,12 @@ class Postman:
         headers = self.headers(signer, row["body"].encode(), probe=probe)
         return await self.post(row["url"], headers, row["body"].encode())
 
-    def headers(self, signer: Signer, body: bytes, *, probe: bool = False) -> dict[str, str]:
-        """The headers of one attempt, signed at this instant."""
-        signed = pay_auth.signed_headers(signer, self._world.now_s(), body, probe=probe)
+    def headers(
+        self, signer: Signer, body: bytes, *, probe: bool = False, signed_s: float | None = None
+    ) -> dict[str, str]:
+        """The headers of one attempt, signed now, or at the instant that a forger wants."""
+        at_s = self._world.now_s() if signed_s is None else signed_s
+        signed = pay_auth.signed_headers(signer, at_s, body, probe=probe)
         return {"Content-Type": "application/json", "User-Agent": "Mozilla/4.0", "Accept": "*/*", **signed}
 
     async def post(self, url: str, headers: dict[str, str], body: bytes) -> Attempt:

@@ -43,6 +43,7 @@ class Rig:
     url: str = ""
     public_key_id: str = ""
     platform_pem: str = ""
+    offset_s: int = 0
 
     def start(self) -> None:
         self.process = subprocess.Popen(
@@ -64,10 +65,15 @@ class Rig:
         self.process = None
         return code
 
-    def clock_offset(self, offset_s: int) -> None:
+    def advance(self, step_s: int) -> None:
+        """Move the shared clock forward."""
+        self.offset_s += step_s
         fresh = self.data_dir / f"clock-offset.{os.getpid()}"
-        fresh.write_text(str(offset_s))
+        fresh.write_text(str(self.offset_s))
         fresh.replace(self.data_dir / "clock-offset")
+
+    def now_s(self) -> float:
+        return time.time() + self.offset_s
 
     async def control(self, method: str, path: str, body: object = None, *, status: int = 200) -> Any:
         async with self.http.request(method, f"{self.url}/control{path}", json=body) as response:
@@ -130,7 +136,7 @@ class Rig:
 
     async def pay_call(self, method: str, target: str, body: bytes = b"", **changes: Any) -> "Signed":
         """One request signed with key M; `changes` spoil parts of it."""
-        timestamp = changes.get("timestamp", str(int(time.time()) + changes.get("skew_s", 0)))
+        timestamp = changes.get("timestamp", str(int(self.now_s()) + changes.get("skew_s", 0)))
         nonce = changes.get("nonce", secrets.token_hex(16))
         text = f"{method}\n{target}\n{timestamp}\n{nonce}\n".encode() + body + b"\n"
         raw = vectors.key_m().sign(text, padding.PKCS1v15(), hashes.SHA256())

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests import vectors
-from tests.sandbox.rig import Catcher, Rig, catcher, play
+from tests.sandbox.rig import Rig, catcher, play
 
 
 def test_an_order_paid_is_told_by_a_signed_and_encrypted_callback(tmp_path: Path) -> None:
