@@ -56,7 +56,7 @@ def load_secrets(data_dir: Path) -> Secrets:
         return Secrets(**json.loads(path.read_text()))
     except FileNotFoundError:
         made = Secrets(*(secrets.token_urlsafe(24) for _ in range(4)))
-        _write_new(path, json.dumps(asdict(made)))
+        write_private(path, json.dumps(asdict(made)))
         return made
     except (OSError, ValueError, TypeError):
         raise StartError(
@@ -64,13 +64,16 @@ def load_secrets(data_dir: Path) -> Secrets:
         ) from None
 
 
-def _write_new(path: Path, text: str) -> None:
+def write_private(path: Path, text: str, account: Account | None = None) -> None:
+    """Write a file that only we, or the given account, can read (mode 0600), in one step."""
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+        if account is not None:
+            os.fchown(file.fileno(), account.uid, account.gid)
     fresh.replace(path)
 
 

@@ -131,8 +131,10 @@ class _Cluster:
         """initdb into a directory beside, renamed when it is whole: an initdb killed half-way is no obstacle."""
         fresh = self.home / "cluster.new"
         _remove_tree(fresh)
+        password = self.home / "initdb.password"
+        embedded_home.write_private(password, secrets.admin_password, self.account)
         log = embedded_home.open_log(self.data_dir, "initdb")
-        argv: list[str | Path] = [self.binaries / "initdb", "-D", fresh, "-U", _ADMIN, "--pwfile=/dev/stdin"]
+        argv: list[str | Path] = [self.binaries / "initdb", "-D", fresh, "-U", _ADMIN, f"--pwfile={password}"]
         argv += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
         argv += [] if self.durable else ["--no-sync"]
         with log.open("wb") as output:
@@ -143,10 +145,10 @@ class _Cluster:
                 env=_ENV,
                 account=self.account,
                 death_signal=signal.SIGKILL,
-                feed=secrets.admin_password.encode() + b"\n",
             )
             if process.wait() != 0:
                 raise StartError(f"PostgreSQL 初始化失败：\n{embedded_home.log_tail(log)}")
+        password.unlink()
         fresh.rename(self.path)
 
     def clear_leftovers(self) -> None:

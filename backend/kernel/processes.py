@@ -47,6 +47,7 @@ class StopStep:
     patience_s: float
 
 
+INTERRUPT = (StopStep(signal.SIGINT, 35.0), StopStep(signal.SIGKILL, 5.0))
 TERMINATE = (StopStep(signal.SIGTERM, 35.0), StopStep(signal.SIGKILL, 5.0))
 
 
@@ -146,7 +147,7 @@ def free_port() -> int:
 
 def port_is_free(host: str, port: int) -> bool:
     """Whether a server could listen there now; a port in TIME_WAIT counts as free."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

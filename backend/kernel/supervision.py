@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Protocol
 
 from backend.kernel import embedded_home, processes
-from backend.kernel.processes import TERMINATE, StartError, StopStep
+from backend.kernel.processes import INTERRUPT, TERMINATE, StartError, StopStep
 
 _POLL_S = 0.1
 _FIRST_PAUSE_S = 0.5
@@ -76,9 +76,8 @@ class RunningProgram:
         processes.stop_child(self.process, self.program.stop_steps)
 
 
-def start_program(program: Program, data_dir: Path, say: Callable[[str], None]) -> RunningProgram:
+def start_program(program: Program, data_dir: Path) -> RunningProgram:
     """Start a program with its log under the data directory; StartError with the log's end if it does not come up."""
-    clear_leftover(data_dir, program.name, program.title, say)
     log = embedded_home.open_log(data_dir, program.name)
     begin = log.stat().st_size
     with log.open("ab") as output:
@@ -111,6 +110,14 @@ def clear_leftover(data_dir: Path, name: str, title: str, say: Callable[[str], N
             raise StartError(f"上一次启动的{title}（进程 {left.pid}）无法停止，请先结束它再试。")
 
 
+def clear_all_leftovers(data_dir: Path) -> None:
+    """Stop whatever a killed supervisor left running in this data directory, servers too."""
+    for lock in data_dir.glob("*.lock"):
+        left = processes.holder(lock)
+        if left is not None and not processes.stop(left, INTERRUPT):
+            raise StartError(f"上一次启动的进程 {left.pid} 无法停止，请先结束它再试。")
+
+
 def _lock(data_dir: Path, name: str) -> Path:
     return data_dir / f"{name}.lock"
 
@@ -132,6 +139,16 @@ def sole(data_dir: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def is_supervised(data_dir: Path) -> bool:
+    """Whether a supervisor of this data directory is running."""
+    with (data_dir / "linli.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
 
 
 class StopRequested(BaseException):
@@ -186,7 +203,7 @@ class Supervisor:
         elif slot.restart_at is None:
             slot.restart_at = now + slot.pause_s
             code = slot.running.process.returncode
-            self.say(f"{slot.service.title}意外退出了（退出码 {code}），{slot.pause_s:g} 秒后重新启动。")
+            self.say(f"意外退出：{slot.service.title}（退出码 {code}），{slot.pause_s:g} 秒后重新启动。")
         elif now >= slot.restart_at:
             self._restart(slot)
 
@@ -197,10 +214,10 @@ class Supervisor:
         try:
             slot.running = slot.service.start()
         except StartError as error:
-            self.say(f"{slot.service.title}这次没有启动起来：{error}")
+            self.say(f"没有启动起来：{slot.service.title}。{error}")
             return
         slot.since = time.monotonic()
-        self.say(f"{slot.service.title}已重新启动。")
+        self.say(f"已重新启动：{slot.service.title}。")
         if slot.running.url != before:
             self._renew_after(slot)
 
@@ -213,6 +230,6 @@ class Supervisor:
         """Stop everything, last started first; further signals are ignored, because this always ends."""
         self._stopping = True
         for slot in reversed(self._slots):
-            self.say(f"正在停止{slot.service.title}……")
+            self.say(f"正在停止：{slot.service.title}……")
             slot.running.stop()
         self._slots.clear()

@@ -1,0 +1,166 @@
+"""The `linli` command: the one door for people who run the system.
+
+Exit codes: 0 done, 1 refused or failed with a sentence that says why, 2 wrong usage, 130 stopped by a signal.
+"""
+
+import argparse
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+from backend import system
+from backend.kernel import clock, exec_shim, processes, supervision
+from backend.kernel.config import PREFIX, ConfigError, Mode, Settings
+from backend.kernel.errors import AppError
+from backend.kernel.migrator import migrate
+from backend.kernel.processes import StartError
+
+# Commands that are a process of their own: they run in place of this one, or with the servers of a system around them.
+MODULES = {"serve": "backend.main", "worker": "workers.main", "seed": "backend.seed", "check": "backend.checks"}
+DEMO = "demo"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; errors that we expect are a sentence on standard error."""
+    options = _parser().parse_args(argv)
+    try:
+        settings = Settings.from_env(os.environ)
+        command: Callable[[Settings, argparse.Namespace], int] = options.run
+        return command(settings, options)
+    except (StartError, ConfigError) as error:
+        print(error, file=sys.stderr)
+    except AppError as error:
+        print(error.message, file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+def _up(settings: Settings, options: argparse.Namespace) -> int:
+    if options.stop_with_parent:
+        exec_shim.set_death_signal(signal.SIGTERM, parent_pid=os.getppid())
+    system.run(settings, os.environ, system.keep_up, say=_say)
+    return 0
+
+
+def _exec(settings: Settings, options: argparse.Namespace) -> int:
+    module = MODULES[options.command]
+    os.execv(sys.executable, [sys.executable, "-m", module])
+
+
+def _with_servers(settings: Settings, options: argparse.Namespace) -> int:
+    argv = [sys.executable, "-m", MODULES[options.command]]
+    return system.with_servers(settings, os.environ, lambda env: subprocess.run(argv, env=env, check=False).returncode)
+
+
+def _migrate(settings: Settings, options: argparse.Namespace) -> int:
+    def apply(env: dict[str, str]) -> int:
+        applied = asyncio.run(migrate(Settings.from_env(env), progress=_say))
+        _say(f"数据库结构更新完成，共 {len(applied)} 步。" if applied else "数据库结构已是最新。")
+        return 0
+
+    return system.with_servers(settings, os.environ, apply)
+
+
+def _demo(settings: Settings, options: argparse.Namespace) -> int:
+    """Play the demo against a system of its own: fresh, on free ports, beside whatever is running."""
+    if settings.mode is Mode.LIVE:
+        raise StartError("演示只能在沙箱模式下运行，正式环境里不能运行。")
+    home = settings.data_dir.absolute() / "demo"
+    _empty(home)
+    api_port, sandbox_port = processes.free_port(), processes.free_port()
+    fresh = Settings.from_env(
+        {
+            "LINLI_DATA_DIR": str(home),
+            "LINLI_HTTP_PORT": str(api_port),
+            "LINLI_SANDBOX_PORT": str(sandbox_port),
+        }
+    )
+    codes = []
+
+    def play(running: system.System) -> None:
+        argv = [sys.executable, "-m", DEMO, "--api", running.api_url, "--sandbox", running.sandbox_url]
+        codes.append(subprocess.run(argv, env=running.owner_env(), check=False).returncode)
+
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    system.run(fresh, bare, play, say=_say)
+    return codes[0] if codes else 130
+
+
+def _empty(home: Path) -> None:
+    """Take away what an earlier demo left, running or not."""
+    if home.exists():
+        with supervision.sole(home):
+            supervision.clear_all_leftovers(home)
+            shutil.rmtree(home)
+
+
+def _clock(settings: Settings, options: argparse.Namespace) -> int:
+    if settings.mode is Mode.LIVE:
+        raise ConfigError("正式环境的时间不能移动。")
+    if options.action == "advance":
+        try:
+            clock.advance(settings.data_dir, clock.parse_step_s(options.step))
+        except ValueError:
+            raise ConfigError(
+                f"看不懂要前进多久：{options.step}。请写成 3d（天）、12h（小时）或 30m（分钟）。"
+            ) from None
+    elif options.action == "reset":
+        clock.reset_offset(settings.data_dir)
+    offset = timedelta(seconds=clock.read_offset_s(settings.data_dir))
+    now = clock.SharedClock(settings.data_dir).now().astimezone(clock.SHANGHAI)
+    _say(
+        f"系统时间：{now:%Y-%m-%d %H:%M:%S}（北京时间），比实际时间快 {offset.days} 天 {offset.seconds // 3600} 小时。"
+    )
+    return 0
+
+
+def _version(settings: Settings, options: argparse.Namespace) -> int:
+    _say(f"邻里 {version('linli')}")
+    return 0
+
+
+def _say(text: str) -> None:
+    """Print at once; a terminal that is gone is no reason to fail."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - stands in for standard output to the end
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="linli", description="邻里：物业公司的后台系统。设置见环境变量 LINLI_*。")
+    commands = parser.add_subparsers(dest="command", metavar="命令", required=True)
+
+    def add(name: str, text: str, run: Callable[[Settings, argparse.Namespace], int]) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        return command
+
+    up = add("up", "启动整个系统；没有给出数据库和 Redis 的地址时，使用自带的", _up)
+    up.add_argument("--stop-with-parent", action="store_true", help="启动它的进程退出时，跟着停止")
+    add("serve", "只运行接口服务", _exec)
+    add("worker", "只运行后台任务", _exec)
+    add("migrate", "更新数据库结构", _migrate)
+    add("seed", "往空的数据库里放示例数据（沙箱模式）", _with_servers)
+    add("demo", "用一套全新的临时系统演示一个月的物业工作", _demo)
+    add("check", "逐条核对账目和数据，列出不符的条数", _with_servers)
+    moves = add("clock", "查看或移动系统时间（沙箱模式）", _clock).add_subparsers(
+        dest="action", metavar="动作", required=True
+    )
+    moves.add_parser("show", help="显示系统时间")
+    moves.add_parser("advance", help="前进一段时间").add_argument("step", help="例如 3d、12h、30m")
+    moves.add_parser("reset", help="回到实际时间")
+    add("version", "显示版本", _version)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
