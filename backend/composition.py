@@ -5,6 +5,7 @@ from typing import Any
 
 from sanic import Sanic
 
+from backend import system_routes
 from backend.identity.principals import authenticate
 from backend.kernel import edge
 from backend.kernel.approvals import ApprovalKind
@@ -23,7 +24,7 @@ MODELS = (
     "payments.models",
 )
 
-ROUTES: tuple[Route, ...] = ()
+ROUTES: tuple[Route, ...] = (*system_routes.routes(lambda: ROUTES),)
 
 APPROVALS: Mapping[str, ApprovalKind] = {}
 

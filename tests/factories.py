@@ -90,7 +90,7 @@ async def person(
            VALUES ($1, $2, $3, $4, $5, $6)""",
         person_id, ring.seal(name, Context("person", "name_sealed", person_id)),
         ring.seal(number, Context("person", "phone_sealed", person_id)),
-        ring.blind(number, "person.phone"), ring.blind(number[-4:], "person.phone_tail"), now,
+        ring.blind(number, "phone"), ring.blind(number[-4:], "phone_tail"), now,
     )  # fmt: skip
     await res.db.execute(
         "INSERT INTO wechat_user (id, appid, openid, person_id, created_at) VALUES ($1, $2, $3, $4, $5)",

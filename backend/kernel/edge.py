@@ -61,7 +61,9 @@ def attach(app: Sanic[Any, Any], routes: Iterable[Route], res: Resources, authen
         )
 
 
-def _handler_of(route: Route, res: Resources, authenticate: Authenticate) -> Callable[..., Coroutine[Any, Any, HTTPResponse]]:
+def _handler_of(
+    route: Route, res: Resources, authenticate: Authenticate
+) -> Callable[..., Coroutine[Any, Any, HTTPResponse]]:
     async def handle(request: Request, **path: str) -> HTTPResponse:
         request_id = request_id_of(request)
         started = time.monotonic()
