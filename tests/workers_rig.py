@@ -1,0 +1,102 @@
+"""The workers inside a test: relay, sweeper and consumer over the test's own database and Redis."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from backend.kernel import outbox
+from backend.kernel.db import Database, Tx
+from backend.kernel.leases import Lease
+from backend.kernel.outbox import Handler
+from backend.kernel.resources import Resources
+from workers import edge, relay, sweeper
+from workers.queue import Queue, consume
+
+
+async def emit(db: Database, event: str, payload: Mapping[str, Any], **options: Any) -> None:
+    """One event in a transaction of its own."""
+
+    async def add(tx: Tx) -> None:
+        outbox.emit(tx, event, payload, **options)
+
+    await db.transact(add)
+
+
+async def emit_many(db: Database, event: str, count: int) -> None:
+    """`count` events numbered from 0 in `n`, in one transaction."""
+    await emit_many_from(db, event, 0, count)
+
+
+async def emit_many_from(db: Database, event: str, first: int, count: int) -> None:
+    """The same, numbered from `first`."""
+
+    async def add(tx: Tx) -> None:
+        for number in range(first, first + count):
+            outbox.emit(tx, event, {"n": number})
+
+    await db.transact(add)
+
+
+async def states(db: Database) -> dict[str, int]:
+    """How many outbox rows are in each state."""
+    rows = await db.fetch("SELECT state, count(*) AS n FROM outbox GROUP BY state")
+    return {row["state"]: row["n"] for row in rows}
+
+
+async def until(condition: Callable[[], Awaitable[bool]], *, within_s: float = 20.0, every_s: float = 0.02) -> None:
+    """Wait for a condition, or fail."""
+    deadline = time.monotonic() + within_s
+    while not await condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        await asyncio.sleep(every_s)
+
+
+async def all_done(db: Database, *, within_s: float = 20.0) -> None:
+    """Wait until every outbox row is done."""
+
+    async def done() -> bool:
+        found = await states(db)
+        return set(found) <= {"DONE"}
+
+    await until(done, within_s=within_s)
+
+
+@dataclass
+class Workers:
+    """Running loops; `stop` ends them."""
+
+    stop: asyncio.Event
+    tasks: list[asyncio.Task[None]]
+
+
+@asynccontextmanager
+async def running(
+    res: Resources, handlers: Mapping[str, Handler], *, redis_url: str | None = None, relays: int = 1
+) -> AsyncIterator[Workers]:
+    """Relay, sweeper and consumer as workers/main.py runs them."""
+    url = redis_url or str(res.settings.redis_url)
+    stop = asyncio.Event()
+    queue = Queue(url)
+    lease_s, timeout_s = float(res.settings.lease_s), res.settings.job_timeout_s
+    tasks = [
+        asyncio.create_task(consume(url, partial(edge.work, res, handlers), job_timeout_s=timeout_s, stop=stop)),
+        asyncio.create_task(sweeper.run(res.db, stop=stop)),
+        *(asyncio.create_task(relay.run(res.db, queue, lease_s=lease_s, stop=stop)) for _ in range(relays)),
+    ]
+    try:
+        yield Workers(stop, tasks)
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
+        await queue.close()
+
+
+async def work_one(
+    res: Resources, handlers: Mapping[str, Handler], lease: Lease, *, started_before: bool = False
+) -> None:
+    """One lease through the job edge, without Redis."""
+    await edge.work(res, handlers, lease, started_before)
