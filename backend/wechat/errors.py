@@ -34,6 +34,8 @@ MEANINGS: Mapping[int, Meaning] = {
     -1: Meaning.RETRY,
     43108: Meaning.RETRY,
     45011: Meaning.RETRY,
+    # A shipping report that came before WeChat knew of the payment.
+    10060001: Meaning.RETRY,
     # This person cannot be reached through this account: not following, blocked us, refuses messages.
     43004: Meaning.STOP_PERSON,
     43019: Meaning.STOP_PERSON,

@@ -14,14 +14,14 @@ _KIND = re.compile(r"(?P<kind>[a-z_]+?)_?[0-9]*")
 _NOT_SHOWN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028\u2029\ufeff]+")
 _HAN = r"\u3400-\u9fff"
 _NOT_HAN = re.compile(rf"[^{_HAN}]+")
-_HAS_HAN = re.compile(rf"[{_HAN}]")
-_NOT_PRINTABLE_ASCII = re.compile(r"[^\x21-\x7e ]+")
+_NOT_ASCII = re.compile(r"[^\x20-\x7e]+")
+_NOT_LETTERS = re.compile(r"[^A-Za-z .·]+")
+_NOT_HAN_NAME = re.compile(rf"[^{_HAN}·]+")
 _CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"
 _DAY = r"[0-9]{4}(?:年[0-9]{1,2}月[0-9]{1,2}日|-[0-9]{1,2}-[0-9]{1,2}|/[0-9]{1,2}/[0-9]{1,2})"
 _MOMENT = rf"(?:{_DAY} ?)?{_CLOCK}"
 _DATE = rf"{_DAY}(?: ?{_CLOCK})?"
 NAME_HAN = 10
-NAME_LETTERS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def _cut_with_mark(text: str, max_chars: int) -> str:
 
 
 def _cut_ascii(text: str, max_chars: int) -> str:
-    return _cut(_NOT_PRINTABLE_ASCII.sub("", text).strip(), max_chars)
+    return _NOT_ASCII.sub("", text).strip().replace(" ", "-")[:max_chars]
 
 
 def _cut_han(text: str, max_chars: int) -> str:
@@ -51,22 +51,22 @@ def _cut_han(text: str, max_chars: int) -> str:
 
 
 def _cut_name(text: str, max_chars: int) -> str:
-    return _cut(text, NAME_HAN if _HAS_HAN.search(text) else max_chars)
+    return _NOT_HAN_NAME.sub("", text)[:NAME_HAN] or _cut(_NOT_LETTERS.sub("", text).strip(), max_chars)
 
 
 RULES: Mapping[str, Rule] = {
     "thing": Rule(r".+", 20, _cut_with_mark, NOTHING),
     "short_thing": Rule(r".+", 5, _cut, NOTHING),
-    "number": Rule(r"-?[0-9]+(?:\.[0-9]+)?", 32),
+    "number": Rule(r"[0-9]+(?:\.[0-9]+)?", 32),
     "letter": Rule(r"[A-Za-z]+", 32),
     "symbol": Rule(r"[^\w\s]+", 5),
-    "character_string": Rule(r"[\x20-\x7e]+", 32, _cut_ascii, "-"),
+    "character_string": Rule(r"[\x21-\x7e]+", 32, _cut_ascii, "-"),
     "time": Rule(rf"{_MOMENT}(?: ?~ ?{_MOMENT})?", 64),
     "date": Rule(rf"{_DATE}(?: ?~ ?{_DATE})?", 64),
-    "amount": Rule(r"[¥￥$€£]?(?=(?:\.?[0-9]){1,10}元?$)[0-9]+(?:\.[0-9]+)?元?", 16),
-    "phone_number": Rule(r"[0-9+\-() *]+", 17),
+    "amount": Rule(r"[¥￥$€£]?(?=(?:\.?[0-9]){1,10}元?$)[0-9]+(?:\.[0-9]{1,2})?元?", 13),
+    "phone_number": Rule(r"[0-9+\-() ]+", 17),
     "car_number": Rule(rf"[{_HAN}A-Za-z][A-Za-z0-9]{{4,6}}[{_HAN}A-Za-z0-9]", 8),
-    "name": Rule(rf"(?=.*[{_HAN}]).{{1,{NAME_HAN}}}|[^{_HAN}]{{1,{NAME_LETTERS}}}", NAME_LETTERS, _cut_name, NOTHING),
+    "name": Rule(rf"[{_HAN}·]{{1,{NAME_HAN}}}|[A-Za-z .·]+", 20, _cut_name, NOTHING),
     "phrase": Rule(rf"[{_HAN}]+", 5, _cut_han, NOTHING),
     "enum": Rule(r".+", 20),
     "const": Rule(r".+", 20),
