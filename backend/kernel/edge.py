@@ -74,7 +74,7 @@ def _handler_of(
                 response = _response(route, answer)
             except AppError as error:
                 response = error_response(error, request_id)
-            except Exception:
+            except Exception:  # house: the HTTP edge
                 logger.exception("request_failed", route=route.path)
                 response = error_response(AppError(), request_id)
             status = response.status
