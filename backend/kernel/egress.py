@@ -211,7 +211,7 @@ def _address(url: str) -> URL:
 
 
 def _origin(address: URL) -> str:
-    return str(address.origin())
+    return str(address.origin()).lower()
 
 
 @contextmanager
