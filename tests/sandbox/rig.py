@@ -276,9 +276,9 @@ async def catcher(rig: Rig) -> AsyncIterator[Catcher]:
 
 
 @contextlib.asynccontextmanager
-async def running(data_dir: Path, mode: str = "public_key") -> AsyncIterator[Rig]:
+async def running(data_dir: Path, mode: str = "public_key", *, seeded: bool = True) -> AsyncIterator[Rig]:
     """A furnished sandbox process on a free port."""
-    for name in ("public-mode-key.pem", "certificate-key.pem"):
+    for name in ("public-mode-key.pem", "certificate-key.pem") if seeded else ():
         # Key P of the vectors: making keys would take longer than the tests.
         (data_dir / name).write_text(vectors.private_pem(vectors.key_p()))
     async with aiohttp.ClientSession() as http:
