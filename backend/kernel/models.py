@@ -84,7 +84,7 @@ class ApprovalRow(Model):
 class PeriodicRun(Model):
     """One period of a periodic job (定时任务)."""
 
-    name = fields.TextField(primary_key=True)
+    name = fields.CharField(max_length=100, primary_key=True)
     period = fields.TextField()
     state = fields.TextField()
     attempt = fields.IntField(default=1)

@@ -154,12 +154,11 @@ def no_broad_except(path: Path, tree: ast.Module, lines: list[str]) -> Iterator[
 
 
 def no_personal_data_in_logs(path: Path, tree: ast.Module, lines: list[str]) -> Iterator[tuple[int, str]]:
+    levels = ("info", "warning", "error", "debug", "exception")
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if node.func.attr in ("info", "warning", "error", "debug", "exception") and "log" in dotted(
-                node.func.value
-            ):
-                yield from ((node.lineno, f"logs {word.arg}") for word in node.keywords if word.arg in PERSONAL)
+        call = node.func if isinstance(node, ast.Call) else None
+        if isinstance(call, ast.Attribute) and call.attr in levels and "log" in dotted(call.value):
+            yield from ((node.lineno, f"logs {word.arg}") for word in node.keywords if word.arg in PERSONAL)
 
 
 def only_queue_imports_arq(path: Path, tree: ast.Module, lines: list[str]) -> Iterator[tuple[int, str]]:
