@@ -96,7 +96,7 @@ async def person(
         "INSERT INTO wechat_user (id, appid, openid, person_id, created_at) VALUES ($1, $2, $3, $4, $5)",
         user_id, APPID, openid, person_id, now,
     )  # fmt: skip
-    token = secrets.token_urlsafe(32)
+    token = f"r_{secrets.token_urlsafe(32)}"
     await res.db.execute(
         """INSERT INTO session (token_hash, kind, wechat_user_id, created_at, expires_at)
            VALUES ($1, 'resident', $2, $3, $4)""",
@@ -139,7 +139,7 @@ async def staff(res: Resources, place: Community, role: str, *, all_communities:
         "INSERT INTO staff_role (staff_id, role, community_id, granted_at) VALUES ($1, $2, $3, $4)",
         staff_id, role, None if all_communities else place.id, now,
     )  # fmt: skip
-    token = secrets.token_urlsafe(32)
+    token = f"s_{secrets.token_urlsafe(32)}"
     await res.db.execute(
         """INSERT INTO session (token_hash, kind, staff_id, second_factor, created_at, expires_at)
            VALUES ($1, 'staff', $2, true, $3, $4)""",
