@@ -52,6 +52,7 @@ CREATE TABLE IF NOT EXISTS orders (
     created_s REAL NOT NULL, expires_s REAL NOT NULL, state TEXT NOT NULL, cancels INTEGER NOT NULL DEFAULT 0,
     transaction_id TEXT UNIQUE, success_s REAL, payer_openid TEXT,
     PRIMARY KEY (mchid, out_trade_no));
+CREATE INDEX IF NOT EXISTS orders_open ON orders (expires_s) WHERE state = 'NOTPAY';
 CREATE INDEX IF NOT EXISTS orders_by_success ON orders (mchid, success_s);
 CREATE TABLE IF NOT EXISTS notifications (
     id TEXT PRIMARY KEY, mchid TEXT NOT NULL, out_trade_no TEXT NOT NULL, event_type TEXT NOT NULL,
