@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import redis.asyncio as aioredis
 
@@ -14,7 +13,7 @@ from backend.kernel.crypto import Keyring, load_keyring
 from backend.kernel.db import Database, open_database
 from backend.kernel.egress import Egress
 from backend.kernel.ratelimit import RateLimiter
-from backend.kernel.storage import Storage, open_storage
+from backend.kernel.storage import Storage, open_storage, storage_origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,5 +90,5 @@ async def open_resources(
 
 def _origins(settings: Settings) -> frozenset[str]:
     """The hosts that the product may call: WeChat, WeChat Pay and the file store (security: SSRF)."""
-    urls = [settings.wechat_api_url, settings.wechat_pay_url]
-    return frozenset(f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, urls))
+    urls = [settings.wechat_api_url, settings.wechat_pay_url, storage_origin(settings)]
+    return frozenset(url for url in urls if url is not None)
