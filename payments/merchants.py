@@ -31,11 +31,11 @@ LOAD = "SELECT * FROM merchant WHERE id = $1"
 
 # For every item the most particular merchant: of the item, else of the community, else of the company.
 CHOOSE = """
-    SELECT item.id AS item_id, m.id, m.paused
+    SELECT item.id AS item_id, m.id, m.appid, m.paused
       FROM unnest($2::uuid[]) AS item (id)
       JOIN community c ON c.id = $1
       LEFT JOIN LATERAL (
-           SELECT id, paused
+           SELECT id, appid, paused
              FROM merchant
             WHERE company_id = c.company_id AND channel = 'wechat' AND retired_at IS NULL
               AND (community_id IS NULL OR community_id = c.id)
@@ -117,6 +117,7 @@ class Choice:
     """The merchant that collects for a set of items."""
 
     id: UUID
+    appid: str
     paused: bool
 
 
@@ -168,7 +169,7 @@ async def choice(db: Reader, community_id: UUID, *, item_ids: Sequence[UUID]) ->
         raise Conflict("这里还没有开通微信支付，请联系物业服务中心缴费。", code="payment_not_open")
     if len({row["id"] for row in rows}) > 1:
         raise Conflict("所选账单由不同的账户收款，请分开支付。", code="different_merchants")
-    return Choice(rows[0]["id"], rows[0]["paused"])
+    return Choice(rows[0]["id"], rows[0]["appid"], rows[0]["paused"])
 
 
 async def create(

@@ -1,0 +1,67 @@
+"""The statements of the hot path, few and whole: what `settle` sends (Y-1)."""
+
+# The order and its attempt, locked in this order, with the lines that never change; by the unique out_trade_no.
+_FOUND = """
+    SELECT o.id AS order_id, o.state AS order_state, o.community_id,
+           a.id AS attempt_id, a.state AS attempt_state, a.merchant_id, a.amount_fen, a.clearing_account,
+           a.transaction_no AS attempt_transaction,
+           line.ids AS line_ids, line.kinds, line.payable_ids, line.principals, line.late_fees,
+           EXISTS (SELECT FROM payment_attempt other
+                    WHERE other.channel = a.channel AND other.transaction_no = $2 AND other.id <> a.id) AS number_taken
+      FROM payment_attempt a
+      JOIN payment_order o ON o.id = a.order_id
+     CROSS JOIN LATERAL (
+           SELECT array_agg(id) AS ids, array_agg(kind) AS kinds, array_agg(payable_id) AS payable_ids,
+                  array_agg(principal_fen) AS principals, array_agg(late_fee_fen) AS late_fees
+             FROM payment_line
+            WHERE order_id = a.order_id) AS line
+     WHERE a.out_trade_no = $1
+       FOR UPDATE OF o, a
+"""
+
+# A query asks about numbers of our own; a callback may name any.
+LOCK = f"""
+    SELECT NULL::bigint AS inbox_id, found.*
+      FROM (SELECT) AS asked
+      LEFT JOIN LATERAL ({_FOUND}) AS found ON true
+"""  # noqa: S608 - a constant
+
+# No row at all: this very message was heard before, and its outcome is committed (inbox_once waits for the other).
+HEAR_AND_LOCK = f"""
+    WITH heard AS (
+        INSERT INTO inbox (source, event_key, body, received_at)
+        VALUES ($3, $4, $5, $6)
+            ON CONFLICT (source, event_key) DO NOTHING
+     RETURNING id)
+    SELECT heard.id AS inbox_id, found.*
+      FROM heard
+      LEFT JOIN LATERAL ({_FOUND}) AS found ON true
+"""  # noqa: S608 - a constant
+
+MOVE_TO_PAID = """
+    WITH attempt AS (
+        UPDATE payment_attempt
+           SET state = 'PAID', transaction_no = $3, paid_at = $4, settled_by = $5, inbox_id = $6, ask_at = NULL,
+               error = NULL
+         WHERE id = $2 AND state <> 'PAID'
+     RETURNING id),
+    moved AS (
+        UPDATE payment_order SET state = 'PAID', paid_at = $4, closed_at = NULL, close_reason = NULL
+         WHERE id = $1 AND state <> 'PAID'
+     RETURNING id),
+    released AS (UPDATE payment_line SET live = false WHERE order_id = $1 AND live),
+    concluded AS (UPDATE inbox SET outcome = 'applied' WHERE id = $6)
+    SELECT (SELECT count(*) FROM attempt) AS attempts,
+           (SELECT count(*) FROM moved) AS orders,
+           EXISTS (SELECT FROM difference
+                    WHERE channel = 'wechat' AND transaction_no = $3 AND booked_fen > 0) AS disputed
+"""
+
+OVERTAKEN = """
+    SELECT DISTINCT theirs.order_id
+      FROM payment_line ours
+      JOIN payment_line theirs USING (kind, payable_id)
+     WHERE ours.order_id = $1 AND theirs.live AND theirs.order_id <> ours.order_id
+"""
+
+CONCLUDE = "UPDATE inbox SET outcome = $2, reason = $3 WHERE id = $1"
