@@ -102,6 +102,12 @@ def named_in(lock: Path) -> Identity | None:
         return None
 
 
+def is_named_in(lock: Path, pid: int) -> bool:
+    """Whether a lock file names this pid: a child that we spawned has come that far."""
+    named = named_in(lock)
+    return named is not None and named.pid == pid
+
+
 def stop(identity: Identity, steps: Sequence[StopStep]) -> bool:
     """Walk through the steps until the process is gone; says whether it is."""
     for step in steps:

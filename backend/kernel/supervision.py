@@ -80,14 +80,13 @@ def start_program(program: Program, data_dir: Path) -> RunningProgram:
     """Start a program with its log under the data directory; StartError with the log's end if it does not come up."""
     log = embedded_home.open_log(data_dir, program.name)
     begin = log.stat().st_size
+    lock = _lock(data_dir, program.name)
     with log.open("ab") as output:
-        process = processes.spawn(
-            program.argv, cwd=Path.cwd(), output=output, env=program.env, lock=_lock(data_dir, program.name)
-        )
+        process = processes.spawn(program.argv, cwd=Path.cwd(), output=output, env=program.env, lock=lock)
     running = RunningProgram(program, process)
     deadline = time.monotonic() + program.patience_s
     try:
-        while not program.ready():
+        while not (processes.is_named_in(lock, process.pid) and program.ready()):
             if process.poll() is not None:
                 raise StartError(
                     f"{program.title}没有启动起来，它的日志（{log}）说：\n{embedded_home.log_tail(log, begin)}"

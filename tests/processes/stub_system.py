@@ -1,19 +1,15 @@
-"""`linli up` with small programs in place of API, worker, sandbox, migrator and seed: the real supervision around them.
+"""The `linli` command with small programs in place of API, worker, sandbox, migrator and seed; the rest is real.
 
-Run as a script: `python stub_system.py`, with the settings in the environment.
+Run as a script: `python stub_system.py up`, with the settings in the environment.
 """
 
-import os
 import sys
+from functools import partial
 from pathlib import Path
 
-from backend import system
-from backend.cli import _say
-from backend.kernel.config import Settings
-from backend.kernel.processes import StartError
+from backend import cli, system
 
-HERE = Path(__file__).parent
-LISTEN = str(HERE / "stub_listener.py")
+LISTEN = str(Path(__file__).parent / "stub_listener.py")
 COMMANDS = system.Commands(
     migrate=("-c", "print('stub migrate')"),
     seed=("-c", "print('stub seed')"),
@@ -22,10 +18,6 @@ COMMANDS = system.Commands(
     api=(LISTEN, "api"),
 )
 
-
 if __name__ == "__main__":
-    try:
-        system.run(Settings.from_env(os.environ), os.environ, system.keep_up, say=_say, commands=COMMANDS)
-    except StartError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
+    system.run = partial(system.run, commands=COMMANDS)
+    sys.exit(cli.main())
