@@ -29,7 +29,11 @@ GRANT = """
         ON CONFLICT (person_id, purpose) WHERE revoked_at IS NULL DO NOTHING
 """
 OF_PERSON = """
-    SELECT purpose, version, granted_at, revoked_at FROM personal_consent WHERE person_id = $1 ORDER BY id DESC LIMIT 100
+    SELECT purpose, version, granted_at, revoked_at
+      FROM personal_consent
+     WHERE person_id = $1
+     ORDER BY id DESC
+     LIMIT 100
 """
 
 
@@ -55,7 +59,11 @@ async def grant(tx: Tx, actor: Actor, *, person_id: UUID, purpose: Purpose, vers
     await tx.execute(REVOKE, person_id, purpose, tx.now)
     await tx.execute(GRANT, person_id, purpose, version, tx.now)
     audit.record(
-        tx, actor, action="consent.granted", target=f"person:{person_id}", after={"purpose": purpose, "version": version}
+        tx,
+        actor,
+        action="consent.granted",
+        target=f"person:{person_id}",
+        after={"purpose": purpose, "version": version},
     )
 
 
@@ -65,7 +73,11 @@ async def revoke(tx: Tx, actor: Actor, *, person_id: UUID, purpose: Purpose) -> 
     if version is None:
         raise NotFound
     audit.record(
-        tx, actor, action="consent.revoked", target=f"person:{person_id}", before={"purpose": purpose, "version": version}
+        tx,
+        actor,
+        action="consent.revoked",
+        target=f"person:{person_id}",
+        before={"purpose": purpose, "version": version},
     )
 
 

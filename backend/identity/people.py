@@ -125,14 +125,10 @@ async def ensure_many(tx: Tx, keyring: Keyring, entries: Sequence[Entry]) -> dic
     rows = await tx.fetch(BY_PHONE, [entry.phone_blind for entry in ordered])
     found = {bytes(row["phone_blind"]): row for row in rows}
     await _name_the_nameless(tx, keyring, ordered, found)
-    return {
-        entry.phone: Person(found[entry.phone_blind]["id"], found[entry.phone_blind]["no"]) for entry in ordered
-    }
+    return {entry.phone: Person(found[entry.phone_blind]["id"], found[entry.phone_blind]["no"]) for entry in ordered}
 
 
-async def _name_the_nameless(
-    tx: Tx, keyring: Keyring, entries: Sequence[Entry], found: Mapping[bytes, Record]
-) -> None:
+async def _name_the_nameless(tx: Tx, keyring: Keyring, entries: Sequence[Entry], found: Mapping[bytes, Record]) -> None:
     named = [
         (row["id"], keyring.seal(entry.name, Context("person", "name_sealed", row["id"])))
         for entry in entries

@@ -50,9 +50,7 @@ _OF_ROLE: Mapping[Role, tuple[str, ...]] = {
 }
 
 
-def grants(
-    held: Iterable[tuple[Role, Iterable[UUID]]], *, second_factor: bool
-) -> Mapping[str, frozenset[UUID]]:
+def grants(held: Iterable[tuple[Role, Iterable[UUID]]], *, second_factor: bool) -> Mapping[str, frozenset[UUID]]:
     """Permission → scopes, for roles held in scopes (community ids; the company's id for company-wide roles)."""
     found: dict[str, set[UUID]] = {STAFF_SELF: set()}
     for role, scopes in held:

@@ -82,9 +82,7 @@ class Member:
     created_at: datetime
 
 
-async def create(
-    tx: Tx, actor: Actor, *, company_id: UUID, login: str, name: str, password_hash: str
-) -> UUID:
+async def create(tx: Tx, actor: Actor, *, company_id: UUID, login: str, name: str, password_hash: str) -> UUID:
     """A new account without roles; Conflict `login_taken`. The hash is made outside the transaction."""
     staff_id = uuid7(tx.now)
     try:
@@ -112,7 +110,13 @@ async def set_state(tx: Tx, actor: Actor, *, staff_id: UUID, company_id: UUID, s
     await tx.execute(SET_STATE, staff_id, state)
     await sessions.revoke_of_staff(tx, staff_id)
     _audit(
-        tx, actor, "staff.state_changed", staff_id, company_id, before={"state": before["state"]}, after={"state": state}
+        tx,
+        actor,
+        "staff.state_changed",
+        staff_id,
+        company_id,
+        before={"state": before["state"]},
+        after={"state": state},
     )
 
 

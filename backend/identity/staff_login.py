@@ -79,8 +79,8 @@ async def log_in(res: Resources, *, login: str, password: str, totp: str | None,
     login_hash = sha256(login.encode()).digest()
     await res.db.transact(lambda tx: _count(tx, login_hash))
     known = await res.db.fetchrow(BY_LOGIN, login)
-    stored = None if known is None else known["password_hash"]
-    if not await passwords.verify_password(stored, password) or known is None:
+    stored: str | None = None if known is None else known["password_hash"]
+    if not await passwords.verify_password(stored, password) or known is None or stored is None:
         raise _refused()
     fresh = await passwords.hash_password(password) if passwords.is_outdated(stored) else None
 
@@ -131,9 +131,7 @@ async def offer_wechat_code(tx: Tx, actor: Actor, *, staff_id: UUID, company_id:
     expires_at = tx.now + CODE_LIFETIME
     await tx.execute(VOID_CODES, staff_id, tx.now)
     await tx.execute(NEW_CODE, sha256(code.encode()).digest(), staff_id, tx.now, expires_at)
-    audit.record(
-        tx, actor, action="staff.wechat_code_offered", target=f"staff:{staff_id}", community_id=company_id
-    )
+    audit.record(tx, actor, action="staff.wechat_code_offered", target=f"staff:{staff_id}", community_id=company_id)
     return OneTimeCode(code, expires_at)
 
 

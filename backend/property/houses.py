@@ -108,13 +108,13 @@ def _house(row: Record) -> House:
     return House(**own, features=replace(Features(**features), kind=HouseKind(row["kind"])))
 
 
-async def create(tx: Tx, actor: Actor, *, unit_id: UUID, door: str, features: Features) -> House:
+async def create(tx: Tx, actor: Actor, *, community_id: UUID, unit_id: UUID, door: str, features: Features) -> House:
     """A new house; Conflict `code_taken` where the unit has this door, Invalid `bad_door`, NotFound for the unit."""
     code = search.door_code(door)
     if not code:
         raise Invalid("房号不能为空，例如“101”。", code="bad_door")
     unit = await tx.fetchrow(UNIT, unit_id)
-    if unit is None:
+    if unit is None or unit["community_id"] != community_id:
         raise NotFound
     house_id = uuid7(tx.now)
     label = unit["name"] + (f"{unit['unit']}单元" if unit["unit"] else "") + code
