@@ -114,16 +114,18 @@ class Rig:
         }
         await self.control("PUT", f"/apps/{MINI_APPID}", mini)
         await self.control("PUT", f"/apps/{OFFICIAL_APPID}", official)
-        merchant = {
+        answer = await self.control("PUT", f"/merchants/{vectors.MCHID}", self.merchant(mode))
+        self.public_key_id = answer["platform_public_key_id"]
+        self.platform_pem = answer["platform_public_key_pem"]
+
+    def merchant(self, mode: str = "public_key") -> dict[str, Any]:
+        return {
             "appids": [MINI_APPID],
             "apiv3_key": vectors.APIV3_KEY,
             "serial_no": vectors.MERCHANT_SERIAL,
             "public_key_pem": vectors.public_pem(vectors.key_m()),
             "mode": mode,
         }
-        answer = await self.control("PUT", f"/merchants/{vectors.MCHID}", merchant)
-        self.public_key_id = answer["platform_public_key_id"]
-        self.platform_pem = answer["platform_public_key_pem"]
 
     async def user(self, appid: str = MINI_APPID) -> tuple[str, str]:
         user = await self.control("POST", "/users", {"nickname": "张三", "phone": "13580006666"})

@@ -246,13 +246,7 @@ def test_in_the_migration_callbacks_carry_both_kinds_of_serial(tmp_path: Path) -
 def test_a_merchant_without_an_apiv3_key_is_told_nothing(tmp_path: Path) -> None:
     async def scene(rig: Rig) -> None:
         async with catcher(rig) as merchant:
-            settings = {
-                "appids": [vectors.APPID],
-                "apiv3_key": "",
-                "serial_no": vectors.MERCHANT_SERIAL,
-                "public_key_pem": vectors.public_pem(vectors.key_m()),
-                "mode": "public_key",
-            }
+            settings = rig.merchant() | {"apiv3_key": ""}
             await rig.control("PUT", f"/merchants/{vectors.MCHID}", settings)
             await pay(rig, merchant)
             assert await flush(rig) == 0

@@ -95,6 +95,11 @@ def test_a_statement_has_its_hour_its_day_and_its_reader(tmp_path: Path) -> None
         assert (await apply(rig, day)).json["code"] == "STATEMENT_CREATING"
         advance_to(rig, 0, 10, 1)
         applied = await apply(rig, day)
+        other = {"mchid": "1900007292"}
+        await rig.control("PUT", "/merchants/1900007292", rig.merchant())
+        link = applied.json["download_url"].removeprefix(rig.url)
+        foreign = await rig.pay_call("GET", link, values=other)
+        assert (foreign.status, foreign.json["code"]) == (403, "NO_AUTH")
         rig.advance(301)
         stale = await fetch(rig, applied)
         assert (stale.status, stale.json["code"]) == (400, "INVALID_REQUEST")
