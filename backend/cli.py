@@ -137,7 +137,7 @@ def _say(text: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="linli", description="邻里：物业公司的后台系统。设置见环境变量 LINLI_*。")
-    commands = parser.add_subparsers(dest="command", metavar="命令", required=True)
+    commands = parser.add_subparsers(dest="command", title="命令", metavar="命令", required=True)
 
     def add(name: str, text: str, run: Callable[[Settings, argparse.Namespace], int]) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
