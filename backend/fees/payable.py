@@ -1,0 +1,135 @@
+"""Bills as something to pay: locked and priced for an order, marked paid by its settlement.
+
+Payments reaches bills only through these two functions. A bill takes a payment once: what is no longer open for the
+amount refuses all lines together (AlreadyPaid), and nothing is changed then. Keeps I-04: paid_fen and the postings
+`bill.paid` move in one statement.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from backend.fees import periods
+from backend.fees.states import BillState
+from backend.kernel.auth import HouseScope
+from backend.kernel.db import Record, Tx
+from backend.kernel.errors import Conflict, NotFound
+
+Line = tuple[UUID, UUID, int, int]
+"""(payment line id, bill id, principal_fen, late_fee_fen)."""
+
+
+class AlreadyPaid(Conflict):
+    """One of the bills is no longer open for the amount; nothing was changed."""
+
+    code = "already_paid"
+    message = "账单已经支付，无需重复支付。"
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What a bill costs now, in fen, read under its lock."""
+
+    payable_id: UUID
+    community_id: UUID
+    house_id: UUID
+    item_id: UUID
+    principal_fen: int
+    late_fee_fen: int
+    title: str
+
+
+# Locked in id order, so that two orders that share bills wait and do not deadlock (F-13). Drafts are not found.
+LOCK = """
+    SELECT b.id, b.community_id, b.house_id, b.item_id, b.period_start, b.period_end, b.state, i.name AS item_name,
+           i.payable_online, b.principal_fen - b.paid_fen + b.refunded_fen AS principal_due_fen,
+           b.late_fee_fen - b.late_paid_fen + b.late_refunded_fen AS late_fee_due_fen
+      FROM bill b
+      JOIN billing_run r ON r.id = b.run_id AND r.state = 'PUBLISHED'
+      JOIN fee_item i ON i.id = b.item_id
+     WHERE b.id = ANY ($1::uuid[])
+       AND ($2::uuid IS NULL OR b.liable_person_id = $2 OR b.house_id = ANY ($3::uuid[]))
+     ORDER BY b.id
+       FOR UPDATE OF b
+"""
+
+# All or nothing: no bill changes unless every line fits its bill, as it is under the lock.
+APPLY = """
+    WITH line AS (
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[])
+            AS l (reference, bill_id, principal_fen, late_fee_fen)
+    ), held AS (
+        SELECT b.id, b.state, b.principal_fen - b.paid_fen + b.refunded_fen AS due_fen
+          FROM bill b WHERE b.id = ANY ($2::uuid[]) ORDER BY b.id FOR UPDATE
+    ), fitting AS (
+        SELECT count(*) AS lines
+          FROM line l JOIN held h ON h.id = l.bill_id
+         WHERE h.state IN ('ISSUED', 'PARTLY_PAID')
+           AND l.principal_fen BETWEEN 1 AND h.due_fen
+           AND l.late_fee_fen = 0
+    ), changed AS (
+        UPDATE bill b
+           SET paid_fen = b.paid_fen + l.principal_fen,
+               state = CASE WHEN b.paid_fen + l.principal_fen - b.refunded_fen = b.principal_fen
+                            THEN 'PAID' ELSE 'PARTLY_PAID' END,
+               paid_at = $6
+          FROM line l
+         WHERE b.id = l.bill_id AND (SELECT lines FROM fitting) = cardinality($2::uuid[])
+     RETURNING b.id, b.community_id, b.house_id, l.reference, l.principal_fen
+    ), posted AS (
+        INSERT INTO posting (community_id, kind, reference, debit_account, credit_account, amount_fen, bill_id,
+                             occurred_at, booked_on)
+        SELECT c.community_id, 'bill.paid', c.reference, $5, a.id, c.principal_fen, c.id, $6, $7
+          FROM changed c
+          JOIN account a ON a.community_id = c.community_id AND a.code = 'receivable' AND a.subject_id = c.house_id
+     RETURNING id
+    )
+    SELECT count(*) FROM posted
+"""
+
+
+async def lock_and_price(tx: Tx, scope: HouseScope | None, bill_ids: Sequence[UUID]) -> list[Priced]:
+    """Lock the bills, in id order, and say what each costs now.
+
+    `scope` is the resident's, None for staff and jobs. Raises NotFound for what is unknown, foreign or still a draft,
+    AlreadyPaid for what is paid, Conflict `bill_voided` and `not_payable_online`.
+    """
+    wanted = sorted(set(bill_ids))
+    person_id = scope.person_id if scope else None
+    rows = await tx.fetch(LOCK, wanted, person_id, list(scope.full) if scope else [])
+    if len(rows) < len(wanted) or not wanted:
+        raise NotFound
+    for row in rows:
+        _require_open(row, online=scope is not None)
+    return [
+        Priced(
+            payable_id=row["id"],
+            community_id=row["community_id"],
+            house_id=row["house_id"],
+            item_id=row["item_id"],
+            principal_fen=row["principal_due_fen"],
+            late_fee_fen=row["late_fee_due_fen"],
+            title=f"{row['item_name']} {periods.text(row['period_start'], row['period_end'])}",
+        )
+        for row in rows
+    ]
+
+
+def _require_open(row: Record, *, online: bool) -> None:
+    if row["state"] == BillState.PAID:
+        raise AlreadyPaid
+    if row["state"] == BillState.VOIDED:
+        raise Conflict("账单已作废，请刷新后再看。", code="bill_voided")
+    if online and not row["payable_online"]:
+        raise Conflict("该收费项目请到物业服务中心缴纳。", code="not_payable_online")
+
+
+async def apply_paid(tx: Tx, *, lines: Sequence[Line], clearing_account: int) -> None:
+    """Mark every line's bill paid by its amount and post it: clearing against the house's receivable.
+
+    Raises AlreadyPaid, and changes nothing, when any bill is not open for its line's amount.
+    """
+    references, bill_ids, principals, late_fees = (list(column) for column in zip(*lines, strict=True))
+    posted = await tx.fetchval(APPLY, references, bill_ids, principals, late_fees, clearing_account, tx.now, tx.today)
+    if posted != len(lines):
+        raise AlreadyPaid
