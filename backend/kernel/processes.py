@@ -181,8 +181,9 @@ def server_account(home: Path, *binaries: Path) -> Account | None:
     if os.geteuid() != 0:
         return None
     uid, gid = _ordinary_owner(home) or _nobody()
+    capability = _search_capability()
     reachable = all(_can_reach(uid, path) for path in (home, *binaries))
-    return Account(uid=uid, gid=gid, capability=None if reachable else _search_capability())
+    return Account(uid=uid, gid=gid, capability=None if reachable else capability)
 
 
 def _ordinary_owner(home: Path) -> tuple[int, int] | None:
@@ -212,12 +213,13 @@ def _can_reach(uid: int, path: Path) -> bool:
 
 
 def _search_capability() -> int:
+    """The smaller of the two that let us, and if need be the server, walk into directories of others."""
     status = Path("/proc/self/status").read_text()
     permitted = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapPrm")), 16)
     for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE):
         if permitted & 1 << capability:
             return capability
     raise StartError(
-        "数据目录或程序所在的目录不允许其他用户进入，而 PostgreSQL 不能以 root 运行。"
-        "请把项目放到其他用户可以进入的目录，或改用普通用户运行。"
+        "PostgreSQL 不能以 root 运行，要换成 nobody 账号；但这里的 root 没有访问其他用户文件的权限"
+        "（容器去掉了 CAP_DAC_OVERRIDE）。请改用普通用户运行，或用 LINLI_DATABASE_URL 指定现成的数据库。"
     )
