@@ -6,12 +6,24 @@ from typing import Any
 from sanic import Sanic
 
 from backend import system_routes
+from backend.identity import admin as identity_admin
 from backend.identity.principals import authenticate
 from backend.kernel import edge
 from backend.kernel.approvals import ApprovalKind
 from backend.kernel.checks import Check
 from backend.kernel.http import Route
+from backend.kernel.outbox import Handler
+from backend.kernel.periodic import Periodic
 from backend.kernel.resources import Resources
+from backend.ledger import checks as ledger_checks
+from backend.property import admin as property_admin
+from backend.property import applications
+from miniprogram_api import houses as resident_houses
+from miniprogram_api import login, me
+from miniprogram_api import payments as resident_payments
+from payments import callbacks
+from payments import checks as payment_checks
+from payments import handlers as payment_handlers
 
 MODELS = (
     "backend.kernel.models",
@@ -24,11 +36,24 @@ MODELS = (
     "payments.models",
 )
 
-ROUTES: tuple[Route, ...] = (*system_routes.routes(lambda: ROUTES),)
+ROUTES: tuple[Route, ...] = (
+    *system_routes.routes(lambda: ROUTES),
+    *login.ROUTES,
+    *me.ROUTES,
+    *resident_houses.ROUTES,
+    *resident_payments.ROUTES,
+    *identity_admin.ROUTES,
+    *property_admin.ROUTES,
+    *callbacks.ROUTES,
+)
 
-APPROVALS: Mapping[str, ApprovalKind] = {}
+APPROVALS: Mapping[str, ApprovalKind] = {**applications.APPROVALS}
 
-CHECKS: tuple[Check, ...] = ()
+HANDLERS: Mapping[str, Handler] = {**payment_handlers.HANDLERS}
+
+PERIODIC: tuple[Periodic, ...] = (*payment_handlers.PERIODIC,)
+
+CHECKS: tuple[Check, ...] = (*ledger_checks.CHECKS, *payment_checks.CHECKS)
 
 
 def build_app(res: Resources, *, name: str = "linli") -> Sanic[Any, Any]:
