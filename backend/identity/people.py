@@ -138,6 +138,20 @@ async def _name_the_nameless(tx: Tx, keyring: Keyring, entries: Sequence[Entry],
         await tx.execute(NAME, [person_id for person_id, _ in named], [sealed for _, sealed in named])
 
 
+async def one(db: Reader, person_id: UUID) -> Person:
+    """The person of an id; raises NotFound."""
+    row = await db.fetchrow("SELECT id, no FROM person WHERE id = $1 AND removed_at IS NULL", person_id)
+    if row is None:
+        raise NotFound
+    return Person(row["id"], row["no"])
+
+
+async def ensure_named(tx: Tx, keyring: Keyring, *, person_id: UUID, name: str) -> None:
+    """Keep the name that someone gave of themselves where none is known."""
+    if await tx.fetchval("SELECT name_sealed IS NULL FROM person WHERE id = $1", person_id):
+        await tx.execute(NAME, [person_id], [keyring.seal(name, Context("person", "name_sealed", person_id))])
+
+
 async def by_phone(db: Reader, keyring: Keyring, phones: Iterable[str]) -> dict[str, Person]:
     """Those of the normalised phones that belong to a known person."""
     blinds = {blind_phone(keyring, phone): phone for phone in phones}
