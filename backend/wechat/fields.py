@@ -51,7 +51,7 @@ def _cut_han(text: str, max_chars: int) -> str:
 
 
 def _cut_name(text: str, max_chars: int) -> str:
-    return _NOT_HAN_NAME.sub("", text)[:NAME_HAN] or _cut(_NOT_LETTERS.sub("", text).strip(), max_chars)
+    return _NOT_HAN_NAME.sub("", text)[:NAME_HAN] or _cut(_shown(_NOT_LETTERS.sub("", text)), max_chars)
 
 
 RULES: Mapping[str, Rule] = {

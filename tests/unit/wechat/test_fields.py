@@ -96,6 +96,7 @@ def test_values_that_wechat_takes_and_refuses(key: str, value: str, fits: bool) 
         ("name1", "张三（1栋）", "张三栋"),
         ("name1", "Zhang San 3", "Zhang San"),
         ("name1", "12", "无"),
+        ("name1", "A 1 A", "A A"),
         ("phrase1", "已缴费 OK", "已缴费"),
         ("phrase1", "正在等待缴费", "正在等待缴"),
         ("amount1", " ¥123.45 ", "¥123.45"),
