@@ -4,6 +4,8 @@ Query, close, query again: someone may sit in the cashier while we close. A paym
 closed order may still become paid by `settle`.
 """
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 from uuid import UUID
 
 from backend.kernel import audit
@@ -15,7 +17,11 @@ from backend.kernel.resources import Resources
 from payments import asking, merchants
 from payments.asking import Said
 from payments.channels.base import ChannelError, ChannelFailure
+from payments.orders import MustCloseFirst
 from payments.states import OrderState
+
+T = TypeVar("T")
+ROUNDS = 3
 
 # Order first, then attempt and holds; a row that was paid meanwhile is left alone. An ended attempt is asked about once
 # more, for whoever still sat in the cashier.
@@ -85,3 +91,18 @@ async def _state(res: Resources, order_id: UUID) -> OrderState:
     if state is None:
         raise NotFound
     return OrderState(state)
+
+
+async def make_room(res: Resources, actor: Actor, *, place: Callable[[], Awaitable[T]]) -> T:
+    """Run `place` (which opens an order); where others must be closed first, close them at their channel and try again.
+
+    Raises what `close` raises, and Conflict `already_paid` where one of the others turns out to be paid.
+    """
+    for _ in range(ROUNDS):
+        try:
+            return await place()
+        except MustCloseFirst as held:
+            for order_id in held.order_ids:
+                if await close(res, order_id, reason="replaced", actor=actor) is OrderState.PAID:
+                    raise Conflict("其中的账单刚刚已经支付成功，请刷新后查看。", code="already_paid") from held
+    raise Conflict("这些账单正在被支付，请稍后再试。", code="being_paid")

@@ -10,6 +10,7 @@ from backend.kernel.outbox import Handler, Job, Retry
 from backend.kernel.periodic import Minutes, Periodic
 from backend.kernel.resources import Resources
 from payments import closing, janitor, merchants
+from payments.channels.base import ChannelFailure
 from payments.shipping import on_shipping_due
 
 
@@ -32,7 +33,10 @@ async def on_overtaken(job: Job) -> None:
 
 
 async def _refresh_certificates(res: Resources, period: str) -> None:
-    await merchants.refresh_certificates(res)
+    try:
+        await merchants.refresh_certificates(res)
+    except ChannelFailure as failure:
+        raise Retry(str(failure)) from failure
 
 
 HANDLERS: Mapping[str, Handler] = {

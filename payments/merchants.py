@@ -159,6 +159,11 @@ def channel(res: Resources) -> WechatPayV3:
     return WechatPayV3(res.egress, res.clock, res.settings.wechat_pay_url)
 
 
+def notify_url(public_url: str, merchant_id: UUID) -> str:
+    """Where the channel tells us about payments to this merchant."""
+    return f"{public_url.rstrip('/')}/pay/notify/wechat/{merchant_id}"
+
+
 async def choice(db: Reader, community_id: UUID, *, item_ids: Sequence[UUID]) -> Choice:
     """Who collects for these items of a community.
 
@@ -187,7 +192,7 @@ async def create(
     keys: Keys,
 ) -> Created:
     """Add a merchant for a scope; Invalid for keys that do not work, Conflict `merchant_exists` for a taken scope."""
-    _check(mchid, appid, keys, mode)
+    check(mchid, appid, keys, mode)
     merchant_id = uuid7(tx.now)
     private_key, api_v3_key = seal(keyring, merchant_id, keys)
     added = await tx.fetchval(
@@ -260,7 +265,8 @@ def seal(keyring: Keyring, merchant_id: UUID, keys: Keys) -> tuple[bytes, bytes]
     )
 
 
-def _check(mchid: str, appid: str, keys: Keys, mode: Mode) -> None:
+def check(mchid: str, appid: str, keys: Keys, mode: Mode) -> None:
+    """Invalid `sandbox_key` or `key_refused` for keys that must not or do not work."""
     if mode is Mode.LIVE and _of_sandbox(keys.platform_keys):
         raise Invalid("正式环境不能使用沙箱的微信支付公钥。", code="sandbox_key")
     try:

@@ -219,7 +219,7 @@ async def _insert(
         amount_fen=amount_fen,
         payer_openid=payer.openid,
         app_id=chosen.appid,
-        notify_url=f"{public_url.rstrip('/')}/pay/notify/wechat/{chosen.id}",
+        notify_url=merchants.notify_url(public_url, chosen.id),
         expires_at=expires_at + CHANNEL_MARGIN,
         attach=attach_of(order_id, kind, digest),
     )

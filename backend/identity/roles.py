@@ -43,6 +43,13 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "roster.import": frozenset({A, M}),
     "roster.export": frozenset({A, M}),
     "roster.release": frozenset({A, M}),
+    # Payments. Merchants need a role for all of the company.
+    "merchant.read": frozenset({A, M, C}),
+    "merchant.manage": frozenset({A}),
+    "payment.read": frozenset({A, M, C, S, R}),
+    "payment.ask": frozenset({A, M, C}),
+    "difference.read": frozenset({A, M, C}),
+    "difference.resolve": frozenset({A, M, C}),
 }
 
 _OF_ROLE: Mapping[Role, tuple[str, ...]] = {

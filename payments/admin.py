@@ -1,0 +1,349 @@
+"""Staff's side of payments: merchants, orders, asking the channel, differences."""
+
+from typing import Any
+from uuid import UUID
+
+from backend.kernel.db import Tx
+from backend.kernel.errors import ChannelUnknown, Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from backend.kernel.http import Call, Route, decode_cursor, encode_cursor
+from backend.kernel.ratelimit import Rule
+from payments import approvals, asking, differences, history, merchants
+from payments.history import Payment
+from payments.merchants import Keys
+from payments.models import Difference, Merchant
+from payments.schemas import (
+    Asked,
+    AttemptView,
+    DifferenceList,
+    DifferenceQuery,
+    DifferenceView,
+    KeysProposal,
+    LineView,
+    MerchantCreate,
+    MerchantKeys,
+    MerchantList,
+    MerchantView,
+    OrderDetail,
+    OrderList,
+    OrderQuery,
+    OrderView,
+    Proposed,
+    Reason,
+    Resolution,
+)
+from payments.states import DifferenceClass, DifferenceState
+
+READ_MERCHANTS = "merchant.read"
+MANAGE_MERCHANTS = "merchant.manage"
+READ_PAYMENTS = "payment.read"
+ASK_CHANNEL = "payment.ask"
+READ_DIFFERENCES = "difference.read"
+RESOLVE_DIFFERENCES = "difference.resolve"
+
+
+async def list_merchants(call: Call[None, None]) -> MerchantList:
+    """GET /admin/v1/merchants."""
+    rows = await Merchant.filter(company_id=_company(call, READ_MERCHANTS)).using_db(call.res.db.orm).order_by("-id")
+    return MerchantList(items=[_merchant(call, row) for row in rows])
+
+
+async def show_merchant(call: Call[None, None]) -> MerchantView:
+    """GET /admin/v1/merchants/{merchant_id}."""
+    return await _one_merchant(call, READ_MERCHANTS)
+
+
+async def create_merchant(call: Call[MerchantCreate, None]) -> MerchantView:
+    """POST /admin/v1/merchants."""
+    company_id, body = _company(call, MANAGE_MERCHANTS), call.body
+    if body.community_id is not None:
+        call.principal.require_community(MANAGE_MERCHANTS, body.community_id)
+
+    async def work(tx: Tx) -> MerchantView:
+        made = await merchants.create(
+            tx,
+            call.principal.actor,
+            keyring=call.res.keyring,
+            mode=call.res.settings.mode,
+            company_id=company_id,
+            community_id=body.community_id,
+            item_id=body.item_id,
+            mchid=body.mchid,
+            appid=body.appid,
+            name=body.name,
+            keys=_keys(body.keys),
+        )
+        return _merchant(call, await Merchant.get(id=made.id, using_db=tx.orm))
+
+    return await call.once(work, MerchantView)
+
+
+async def propose_keys(call: Call[KeysProposal, None]) -> Proposed:
+    """POST /admin/v1/merchants/{merchant_id}/keys."""
+    company_id = _company(call, MANAGE_MERCHANTS)
+
+    async def work(tx: Tx) -> Proposed:
+        approval = await approvals.propose_keys(
+            tx,
+            call.principal.actor,
+            keyring=call.res.keyring,
+            mode=call.res.settings.mode,
+            company_id=company_id,
+            merchant_id=call.ids["merchant_id"],
+            keys=_keys(call.body.keys),
+            reason=call.body.reason,
+        )
+        return Proposed(approval_id=approval.id)
+
+    return await call.once(work, Proposed)
+
+
+async def pause_merchant(call: Call[Reason, None]) -> MerchantView:
+    """POST /admin/v1/merchants/{merchant_id}/pause: no new orders; callbacks go on."""
+    return await _set_paused(call, paused=True)
+
+
+async def resume_merchant(call: Call[Reason, None]) -> MerchantView:
+    """POST /admin/v1/merchants/{merchant_id}/resume."""
+    return await _set_paused(call, paused=False)
+
+
+async def _set_paused(call: Call[Reason, None], *, paused: bool) -> MerchantView:
+    known = await _one_merchant(call, MANAGE_MERCHANTS)
+    await call.res.db.transact(
+        lambda tx: merchants.set_paused(
+            tx, call.principal.actor, merchant_id=known.id, paused=paused, reason=call.body.reason
+        )
+    )
+    return await _one_merchant(call, MANAGE_MERCHANTS)
+
+
+async def retire_merchant(call: Call[Reason, None]) -> MerchantView:
+    """POST /admin/v1/merchants/{merchant_id}/retire."""
+    known = await _one_merchant(call, MANAGE_MERCHANTS)
+    await call.res.db.transact(
+        lambda tx: merchants.retire(tx, call.principal.actor, merchant_id=known.id, reason=call.body.reason)
+    )
+    return await _one_merchant(call, MANAGE_MERCHANTS)
+
+
+async def list_orders(call: Call[None, OrderQuery]) -> OrderList:
+    """GET /admin/v1/orders."""
+    found = await history.payments_in(
+        call.res.db,
+        communities=call.principal.communities(READ_PAYMENTS),
+        state=call.query.state,
+        before_id=_before(call.query.cursor),
+        limit=call.query.limit,
+    )
+    cursor = encode_cursor(found[-1].id) if len(found) == call.query.limit else None
+    return OrderList(items=[_order(payment) for payment in found], next_cursor=cursor)
+
+
+async def show_order(call: Call[None, None]) -> OrderDetail:
+    """GET /admin/v1/orders/{order_id}."""
+    payment = await _payment(call, READ_PAYMENTS)
+    lines, attempts = (
+        await history.lines_of(call.res.db, payment.id),
+        await history.attempts_of(call.res.db, payment.id),
+    )
+    return OrderDetail(
+        **_order(payment).model_dump(),
+        lines=[LineView(**line) for line in lines],
+        attempts=[AttemptView.model_validate(dict(attempt), strict=False) for attempt in attempts],
+    )
+
+
+async def ask_channel(call: Call[None, None]) -> Asked:
+    """POST /admin/v1/orders/{order_id}/ask: ask the channel now; what it says is settled."""
+    payment = await _payment(call, ASK_CHANNEL)
+    said = await asking.ask_now(call.res, payment.id)
+    return Asked(said=said, order=_order(await _payment(call, ASK_CHANNEL)))
+
+
+async def list_differences(call: Call[None, DifferenceQuery]) -> DifferenceList:
+    """GET /admin/v1/differences."""
+    found = Difference.filter(community_id__in=call.principal.communities(READ_DIFFERENCES)).using_db(call.res.db.orm)
+    if call.query.state is not None:
+        found = found.filter(state=call.query.state.value)
+    before_id = _before(call.query.cursor)
+    if before_id is not None:
+        found = found.filter(id__lt=before_id)
+    rows = await found.order_by("-id").limit(call.query.limit)
+    cursor = encode_cursor(rows[-1].id) if len(rows) == call.query.limit else None
+    return DifferenceList(items=[_difference(row) for row in rows], next_cursor=cursor)
+
+
+async def show_difference(call: Call[None, None]) -> DifferenceView:
+    """GET /admin/v1/differences/{difference_id}."""
+    return await _one_difference(call, READ_DIFFERENCES)
+
+
+async def resolve_difference(call: Call[Resolution, None]) -> DifferenceView:
+    """POST /admin/v1/differences/{difference_id}/resolve."""
+    await call.res.db.transact(
+        lambda tx: differences.resolve(
+            tx,
+            call.principal.actor,
+            difference_id=call.ids["difference_id"],
+            communities=call.principal.communities(RESOLVE_DIFFERENCES),
+            note=call.body.note,
+            escalate=call.body.escalate,
+        )
+    )
+    return await _one_difference(call, RESOLVE_DIFFERENCES)
+
+
+def _company(call: Call[Any, Any], permission: str) -> UUID:
+    """The company whose merchants the principal sees; NotFound for roles of single communities."""
+    if call.principal.company_id is None:
+        raise Forbidden
+    call.principal.require_community(permission, call.principal.company_id)
+    return call.principal.company_id
+
+
+def _before(cursor: str | None) -> UUID | None:
+    return decode_cursor(cursor, (UUID,))[0] if cursor else None
+
+
+def _keys(body: MerchantKeys) -> Keys:
+    return Keys(body.serial_no, body.private_key_pem, body.api_v3_key, body.platform_keys)
+
+
+async def _one_merchant(call: Call[Any, Any], permission: str) -> MerchantView:
+    row = await Merchant.get_or_none(
+        id=call.ids["merchant_id"], company_id=_company(call, permission), using_db=call.res.db.orm
+    )
+    if row is None:
+        raise NotFound
+    return _merchant(call, row)
+
+
+async def _payment(call: Call[Any, Any], permission: str) -> Payment:
+    communities = call.principal.communities(permission)
+    return await history.payment_in(call.res.db, communities=communities, order_id=call.ids["order_id"])
+
+
+async def _one_difference(call: Call[Any, Any], permission: str) -> DifferenceView:
+    row = await Difference.get_or_none(
+        id=call.ids["difference_id"],
+        community_id__in=call.principal.communities(permission),
+        using_db=call.res.db.orm,
+    )
+    if row is None:
+        raise NotFound
+    return _difference(row)
+
+
+def _merchant(call: Call[Any, Any], row: Merchant) -> MerchantView:
+    return MerchantView(
+        id=row.id,
+        community_id=row.community_id,
+        item_id=row.item_id,
+        channel=row.channel,
+        mchid=row.mchid,
+        appid=row.appid,
+        name=row.name,
+        serial_no=row.serial_no,
+        platform_serials=sorted(row.platform_keys),
+        notify_url=merchants.notify_url(call.res.settings.public_url, row.id),
+        paused=row.paused,
+        created_at=row.created_at,
+        retired_at=row.retired_at,
+    )
+
+
+def _order(payment: Payment) -> OrderView:
+    return OrderView(
+        id=payment.id,
+        community_id=payment.community_id,
+        payer_person_id=payment.payer_person_id,
+        state=payment.state,
+        amount_fen=payment.amount_fen,
+        description=payment.description,
+        created_at=payment.created_at,
+        expires_at=payment.expires_at,
+        paid_at=payment.paid_at,
+        closed_at=payment.closed_at,
+        close_reason=payment.close_reason,
+        disputed=payment.disputed,
+    )
+
+
+def _difference(row: Difference) -> DifferenceView:
+    return DifferenceView(
+        id=row.id,
+        community_id=row.community_id,
+        kind=DifferenceClass(row.class_),
+        state=DifferenceState(row.state),
+        merchant_id=row.merchant_id,
+        order_id=row.order_id,
+        out_trade_no=row.out_trade_no,
+        transaction_no=row.transaction_no,
+        expected_fen=row.expected_fen,
+        actual_fen=row.actual_fen,
+        booked_fen=row.booked_fen,
+        opened_at=row.opened_at,
+        resolved_at=row.resolved_at,
+        note=row.note,
+    )
+
+
+_READ = (Unauthenticated, Forbidden)
+_ONE = (*_READ, NotFound)
+_CHANGE = (*_ONE, Conflict, Invalid)
+
+ROUTES = (
+    Route(
+        "GET", "/admin/v1/merchants", list_merchants, READ_MERCHANTS, "收款商户列表",
+        answer=MerchantList, errors=_ONE,
+    ),
+    Route(
+        "POST", "/admin/v1/merchants", create_merchant, MANAGE_MERCHANTS, "新增收款商户",
+        body=MerchantCreate, answer=MerchantView, status=201, errors=_CHANGE, creates=True,
+    ),
+    Route(
+        "GET", "/admin/v1/merchants/{merchant_id}", show_merchant, READ_MERCHANTS, "收款商户",
+        answer=MerchantView, errors=_ONE,
+    ),
+    Route(
+        "POST", "/admin/v1/merchants/{merchant_id}/keys", propose_keys, MANAGE_MERCHANTS,
+        "申请更换商户密钥，由另一位管理员审批",
+        body=KeysProposal, answer=Proposed, status=201, errors=_CHANGE, creates=True,
+    ),
+    Route(
+        "POST", "/admin/v1/merchants/{merchant_id}/pause", pause_merchant, MANAGE_MERCHANTS, "暂停线上收款",
+        body=Reason, answer=MerchantView, errors=_CHANGE,
+    ),
+    Route(
+        "POST", "/admin/v1/merchants/{merchant_id}/resume", resume_merchant, MANAGE_MERCHANTS, "恢复线上收款",
+        body=Reason, answer=MerchantView, errors=_CHANGE,
+    ),
+    Route(
+        "POST", "/admin/v1/merchants/{merchant_id}/retire", retire_merchant, MANAGE_MERCHANTS, "停用收款商户",
+        body=Reason, answer=MerchantView, errors=_CHANGE,
+    ),
+    Route(
+        "GET", "/admin/v1/orders", list_orders, READ_PAYMENTS, "支付单列表",
+        query=OrderQuery, answer=OrderList, errors=(*_READ, Invalid),
+    ),
+    Route(
+        "GET", "/admin/v1/orders/{order_id}", show_order, READ_PAYMENTS, "支付单及其明细、支付尝试",
+        answer=OrderDetail, errors=_ONE,
+    ),
+    Route(
+        "POST", "/admin/v1/orders/{order_id}/ask", ask_channel, ASK_CHANNEL, "立即向渠道查询这笔支付",
+        answer=Asked, errors=(*_ONE, ChannelUnknown), rate=Rule("payments.ask", 30, 60),
+    ),
+    Route(
+        "GET", "/admin/v1/differences", list_differences, READ_DIFFERENCES, "差异列表",
+        query=DifferenceQuery, answer=DifferenceList, errors=(*_READ, Invalid),
+    ),
+    Route(
+        "GET", "/admin/v1/differences/{difference_id}", show_difference, READ_DIFFERENCES, "差异",
+        answer=DifferenceView, errors=_ONE,
+    ),
+    Route(
+        "POST", "/admin/v1/differences/{difference_id}/resolve", resolve_difference, RESOLVE_DIFFERENCES,
+        "处理差异：写明结论，或上报", body=Resolution, answer=DifferenceView, errors=_CHANGE,
+    ),
+)  # fmt: skip

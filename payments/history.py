@@ -1,0 +1,131 @@
+"""What a payer sees of his payments, and what staff see of them. Reads take whose they are as an argument (I-23)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from backend.kernel.db import Database, Record
+from backend.kernel.errors import NotFound
+from payments.states import LIVE_ORDER, AttemptState, OrderState
+
+# `disputed`: money for it stands in suspense and a person has not decided yet.
+_ORDER = """
+    SELECT o.id, o.community_id, o.payer_person_id, o.state, o.amount_fen, o.description, o.created_at, o.expires_at,
+           o.paid_at, o.closed_at, o.close_reason, a.state AS attempt_state,
+           EXISTS (SELECT FROM difference d WHERE d.order_id = o.id AND d.state IN ('OPEN', 'ESCALATED')) AS disputed
+      FROM payment_order o
+      JOIN LATERAL (SELECT state FROM payment_attempt WHERE order_id = o.id ORDER BY id DESC LIMIT 1) AS a ON true
+"""
+
+OF_PAYER = f"{_ORDER} WHERE o.id = $1 AND o.payer_person_id = $2"
+
+LIST_OF_PAYER = f"""{_ORDER}
+     WHERE o.payer_person_id = $1 AND ($2::uuid IS NULL OR o.id < $2)
+     ORDER BY o.id DESC
+     LIMIT $3
+"""
+
+OF_STAFF = f"{_ORDER} WHERE o.id = $1 AND o.community_id = ANY($2::uuid[])"
+
+LIST_OF_STAFF = f"""{_ORDER}
+     WHERE o.community_id = ANY($1::uuid[]) AND ($2::uuid IS NULL OR o.id < $2) AND ($4::text IS NULL OR o.state = $4)
+     ORDER BY o.id DESC
+     LIMIT $3
+"""
+
+LINES = """
+    SELECT id, kind, payable_id, house_id, title, principal_fen, late_fee_fen
+      FROM payment_line
+     WHERE order_id = $1
+     ORDER BY id
+"""
+
+ATTEMPTS = """
+    SELECT id, merchant_id, channel, out_trade_no, transaction_no, state, amount_fen, asked_count, asked_at, ask_at,
+           created_at, paid_at, settled_by, error
+      FROM payment_attempt
+     WHERE order_id = $1
+     ORDER BY id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One order as it stands. `confirming`: the channel's word is still missing."""
+
+    id: UUID
+    community_id: UUID
+    payer_person_id: UUID
+    state: OrderState
+    amount_fen: int
+    description: str
+    created_at: datetime
+    expires_at: datetime
+    paid_at: datetime | None
+    closed_at: datetime | None
+    close_reason: str | None
+    confirming: bool
+    disputed: bool
+
+    @property
+    def live(self) -> bool:
+        """Whether it still waits for its money."""
+        return self.state in LIVE_ORDER
+
+
+async def payment(db: Database, *, payer_person_id: UUID, order_id: UUID) -> Payment:
+    """A payment of this payer; NotFound for anybody else's."""
+    row = await db.fetchrow(OF_PAYER, order_id, payer_person_id)
+    if row is None:
+        raise NotFound
+    return _payment(row)
+
+
+async def payments_of(db: Database, *, payer_person_id: UUID, before_id: UUID | None, limit: int) -> list[Payment]:
+    """The payer's payments, newest first, those before `before_id`."""
+    return [_payment(row) for row in await db.fetch(LIST_OF_PAYER, payer_person_id, before_id, limit)]
+
+
+async def payment_in(db: Database, *, communities: Sequence[UUID], order_id: UUID) -> Payment:
+    """A payment in one of these communities; NotFound elsewhere."""
+    row = await db.fetchrow(OF_STAFF, order_id, list(communities))
+    if row is None:
+        raise NotFound
+    return _payment(row)
+
+
+async def payments_in(
+    db: Database, *, communities: Sequence[UUID], state: OrderState | None, before_id: UUID | None, limit: int
+) -> list[Payment]:
+    """Payments in these communities, newest first."""
+    rows = await db.fetch(LIST_OF_STAFF, list(communities), before_id, limit, state)
+    return [_payment(row) for row in rows]
+
+
+async def lines_of(db: Database, order_id: UUID) -> list[Record]:
+    """What the order pays, as it was priced."""
+    return await db.fetch(LINES, order_id)
+
+
+async def attempts_of(db: Database, order_id: UUID) -> list[Record]:
+    """How it was tried to be paid."""
+    return await db.fetch(ATTEMPTS, order_id)
+
+
+def _payment(row: Record) -> Payment:
+    return Payment(
+        id=row["id"],
+        community_id=row["community_id"],
+        payer_person_id=row["payer_person_id"],
+        state=OrderState(row["state"]),
+        amount_fen=row["amount_fen"],
+        description=row["description"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        paid_at=row["paid_at"],
+        closed_at=row["closed_at"],
+        close_reason=row["close_reason"],
+        confirming=row["attempt_state"] == AttemptState.UNKNOWN,
+        disputed=row["disputed"],
+    )

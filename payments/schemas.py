@@ -1,0 +1,260 @@
+"""What staff send and read of payments, field by field; no secret is ever in an answer (security: API3)."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import Field
+
+from backend.kernel.http import Page, Strict, example
+from payments.asking import Said
+from payments.states import AttemptState, DifferenceClass, DifferenceState, OrderState
+
+ID = "01991b2a-7c00-7000-8000-000000000001"
+_NOW = "2026-09-01T02:00:00Z"
+_KEYS = {
+    "serial_no": "5157F09EFDC096DE15EBE81A47057A7232F1B8E1",
+    "private_key_pem": "-----BEGIN PRIVATE KEY-----…",
+    "api_v3_key": "0123456789abcdef0123456789ABCDEF",
+    "platform_keys": {"PUB_KEY_ID_0114232134912410000000000000": "-----BEGIN PUBLIC KEY-----…"},
+}
+_ORDER = {
+    "id": ID,
+    "community_id": ID,
+    "payer_person_id": ID,
+    "state": "PAID",
+    "amount_fen": 26805,
+    "description": "2026年9月物业费",
+    "created_at": _NOW,
+    "expires_at": _NOW,
+    "paid_at": _NOW,
+    "closed_at": None,
+    "close_reason": None,
+    "disputed": False,
+}
+
+
+class MerchantKeys(Strict):
+    """Keys as WeChat Pay's console gives them; they are sealed at once and never shown again."""
+
+    model_config = example(**_KEYS)
+    serial_no: str = Field(pattern=r"^[0-9A-Fa-f]{1,64}$")
+    private_key_pem: str = Field(min_length=1, max_length=8_192, repr=False)
+    api_v3_key: str = Field(min_length=32, max_length=32, repr=False)
+    platform_keys: dict[str, str] = Field(max_length=8)
+
+
+class MerchantCreate(Strict):
+    """A merchant for the company, for one community, or for one item of it."""
+
+    model_config = example(
+        community_id=None,
+        item_id=None,
+        mchid="1900007291",
+        appid="wxd678efh567hg6787",
+        name="邻里物业微信支付",
+        keys=_KEYS,
+    )
+    community_id: UUID | None = None
+    item_id: UUID | None = None
+    mchid: str = Field(pattern=r"^[0-9]{8,32}$")
+    appid: str = Field(pattern=r"^[0-9A-Za-z]{8,32}$")
+    name: str = Field(min_length=1, max_length=60)
+    keys: MerchantKeys
+
+
+class MerchantView(Strict):
+    """A merchant without its secrets."""
+
+    model_config = example(
+        id=ID,
+        community_id=None,
+        item_id=None,
+        channel="wechat",
+        mchid="1900007291",
+        appid="wxd678efh567hg6787",
+        name="邻里物业微信支付",
+        serial_no="5157F09EFDC096DE15EBE81A47057A7232F1B8E1",
+        platform_serials=["PUB_KEY_ID_0114232134912410000000000000"],
+        notify_url="https://wy.example.com/pay/notify/wechat/01991b2a-7c00-7000-8000-000000000001",
+        paused=False,
+        created_at=_NOW,
+        retired_at=None,
+    )
+    id: UUID
+    community_id: UUID | None
+    item_id: UUID | None
+    channel: str
+    mchid: str
+    appid: str
+    name: str
+    serial_no: str
+    platform_serials: list[str]
+    notify_url: str
+    paused: bool
+    created_at: datetime
+    retired_at: datetime | None
+
+
+class MerchantList(Strict):
+    """All merchants of the company."""
+
+    model_config = example(items=[])
+    items: list[MerchantView]
+
+
+class Reason(Strict):
+    """Why."""
+
+    model_config = example(reason="更换收款账户")
+    reason: str = Field(min_length=2, max_length=200)
+
+
+class OrderQuery(Page):
+    """Which orders."""
+
+    state: OrderState | None = None
+
+
+class OrderView(Strict):
+    """An order as staff see it."""
+
+    model_config = example(**_ORDER)
+    id: UUID
+    community_id: UUID
+    payer_person_id: UUID
+    state: OrderState
+    amount_fen: int
+    description: str
+    created_at: datetime
+    expires_at: datetime
+    paid_at: datetime | None
+    closed_at: datetime | None
+    close_reason: str | None
+    disputed: bool
+
+
+class OrderList(Strict):
+    """A page of orders, newest first."""
+
+    model_config = example(items=[], next_cursor=None)
+    items: list[OrderView]
+    next_cursor: str | None
+
+
+class LineView(Strict):
+    """One thing that an order pays."""
+
+    id: UUID
+    kind: str
+    payable_id: UUID
+    house_id: UUID | None
+    title: str
+    principal_fen: int
+    late_fee_fen: int
+
+
+class AttemptView(Strict):
+    """One number at one channel."""
+
+    id: UUID
+    merchant_id: UUID
+    channel: str
+    out_trade_no: str
+    transaction_no: str | None
+    state: AttemptState
+    amount_fen: int
+    asked_count: int
+    asked_at: datetime | None
+    ask_at: datetime | None
+    created_at: datetime
+    paid_at: datetime | None
+    settled_by: str | None
+    error: str | None
+
+
+class OrderDetail(OrderView):
+    """An order with its lines and attempts."""
+
+    model_config = example(**_ORDER, lines=[], attempts=[])
+    lines: list[LineView]
+    attempts: list[AttemptView]
+
+
+class DifferenceQuery(Page):
+    """Which differences; by default those that wait for somebody."""
+
+    state: DifferenceState | None = None
+
+
+class DifferenceView(Strict):
+    """What the channel said and the books do not have like that."""
+
+    model_config = example(
+        id=ID,
+        community_id=ID,
+        kind="amount",
+        state="OPEN",
+        merchant_id=ID,
+        order_id=ID,
+        out_trade_no="LL0123456789",
+        transaction_no="4200002670202609015678901234",
+        expected_fen=26805,
+        actual_fen=100,
+        booked_fen=100,
+        opened_at=_NOW,
+        resolved_at=None,
+        note=None,
+    )
+    id: UUID
+    community_id: UUID
+    kind: DifferenceClass
+    state: DifferenceState
+    merchant_id: UUID
+    order_id: UUID | None
+    out_trade_no: str
+    transaction_no: str
+    expected_fen: int | None
+    actual_fen: int
+    booked_fen: int
+    opened_at: datetime
+    resolved_at: datetime | None
+    note: str | None
+
+
+class DifferenceList(Strict):
+    """A page of differences, newest first."""
+
+    model_config = example(items=[], next_cursor=None)
+    items: list[DifferenceView]
+    next_cursor: str | None
+
+
+class Resolution(Strict):
+    """A person's decision, in words."""
+
+    model_config = example(note="已联系业主，款项为重复支付，待退款。", escalate=False)
+    note: str = Field(min_length=2, max_length=500)
+    escalate: bool = False
+
+
+class Proposed(Strict):
+    """A change that waits for a second person."""
+
+    model_config = example(approval_id=ID)
+    approval_id: UUID
+
+
+class KeysProposal(Strict):
+    """New keys and why."""
+
+    model_config = example(keys=_KEYS, reason="商户 API 证书即将到期")
+    keys: MerchantKeys
+    reason: str = Field(min_length=2, max_length=200)
+
+
+class Asked(Strict):
+    """What the channel said, and the order's state now."""
+
+    model_config = example(said="waiting", order=_ORDER)
+    said: Said
+    order: OrderView
