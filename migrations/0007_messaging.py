@@ -9,5 +9,5 @@ from tortoise.migrations.operations import Operation, RunSQL
 
 class Migration(migrations.Migration):
     atomic = False  # backend/kernel/migrator.py runs the whole chain in one transaction
-    dependencies: ClassVar[list[tuple[str, str]]] = [("linli", "0006_fees")]
+    dependencies: ClassVar[list[tuple[str, str]]] = [("linli", "0006_fees"), ("linli", "0009_wechat")]
     operations: ClassVar[list[Operation]] = [RunSQL((Path(__file__).parent / "sql" / "0007_messaging.sql").read_text("utf-8"))]
