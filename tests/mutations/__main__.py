@@ -1,7 +1,7 @@
 """`make mutants`: takes each protection away in a copy of the tree and expects the named test to go red.
 
-A mutation is a file `<name>.patch`: lines `Protects: …` and `Test: <pytest id>`, then a unified diff. First every
-named test must pass on the untouched tree; a mutant that survives, a patch that does not apply, or a test that is red before
+A mutation is a file `<name>.patch`: lines `Protects: …` and `Test: <pytest id>`, then a unified diff. First every named
+test must pass on the untouched tree; a mutant that survives, a patch that does not apply, or a test that is red before
 fails the run.
 """
 
