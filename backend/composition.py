@@ -21,6 +21,8 @@ from backend.property import applications
 from miniprogram_api import houses as resident_houses
 from miniprogram_api import login, me
 from miniprogram_api import payments as resident_payments
+from payments import admin as payments_admin
+from payments import approvals as payment_approvals
 from payments import callbacks
 from payments import checks as payment_checks
 from payments import handlers as payment_handlers
@@ -44,10 +46,11 @@ ROUTES: tuple[Route, ...] = (
     *resident_payments.ROUTES,
     *identity_admin.ROUTES,
     *property_admin.ROUTES,
+    *payments_admin.ROUTES,
     *callbacks.ROUTES,
 )
 
-APPROVALS: Mapping[str, ApprovalKind] = {**applications.APPROVALS}
+APPROVALS: Mapping[str, ApprovalKind] = {**applications.APPROVALS, **payment_approvals.APPROVALS}
 
 HANDLERS: Mapping[str, Handler] = {**payment_handlers.HANDLERS}
 
