@@ -1,5 +1,7 @@
 """The SQL of a billing run: one statement per chunk of houses makes bills, lines, omissions and accounts.
 
+Ids of bills are uuid7: the instant, 32 bits of the run, the house's number; so they are unique, in order, and cheap.
+
 Everything but the houses comes from the run's own plan (`plan.build`). Arithmetic is numeric and exact: rows never
 travel to Python. All probes per house are LATERAL … LIMIT 1, so that the plan of the statement stays a loop over
 indexes, whatever the statistics say: bill_identity, house_party by occupancy_house, billing_exclusion's key.
@@ -7,11 +9,11 @@ indexes, whatever the statistics say: bill_identity, house_party by occupancy_ho
 
 # The next chunk: the highest house.no of the next $3 houses after $2. Index house_by_community.
 CHUNK_END = """
-    SELECT max(no), count(*)
+    SELECT max(no) AS until, count(*) AS houses
       FROM (SELECT no FROM billable_house WHERE community_id = $1 AND no > $2 ORDER BY no LIMIT $3) AS next
 """
 
-SINGLE_CHUNK_END = "SELECT max(no), count(*) FROM billable_house WHERE id = $1 AND no > $2"
+SINGLE_CHUNK_END = "SELECT max(no) AS until, count(*) AS houses FROM billable_house WHERE id = $1 AND no > $2"
 
 # $1 run, $2 last house.no of the chunk, $3 now. The caller holds the run's row and the item's row.
 GENERATE_CHUNK = """
@@ -29,9 +31,12 @@ GENERATE_CHUNK = """
                (r.plan ->> 'max_fen')::numeric AS max_fen
           FROM billing_run r WHERE r.id = $1
     ), start AS MATERIALIZED (
-        SELECT s.*, jsonb_array_length(s.segments) AS parts FROM billing_run r, jsonb_to_recordset(r.plan -> 'starts') AS s (
-            start_on date, priced boolean, factor numeric, add numeric, divisor numeric, weight numeric,
-            denominator numeric, segments jsonb) WHERE r.id = $1
+        SELECT s.*, jsonb_array_length(s.segments) AS parts
+          FROM billing_run r,
+               jsonb_to_recordset(r.plan -> 'starts') AS s (
+                   start_on date, priced boolean, factor numeric, add numeric, divisor numeric, weight numeric,
+                   denominator numeric, segments jsonb)
+         WHERE r.id = $1
     ), segment AS MATERIALIZED (
         SELECT s.start_on, s.weight AS whole, s.denominator, g.*
           FROM start s, jsonb_to_recordset(s.segments) AS g (seq smallint, label text, weight numeric, inputs jsonb)
@@ -43,8 +48,9 @@ GENERATE_CHUNK = """
                     WHEN h.billed THEN 'already_billed'
                END AS reason
           FROM (
-            SELECT h.id, h.no, h.fee_coefficient, a.area_cm2, b.base, s.start_on, s.parts, l.person_id, l.role, e.billed,
-                   run.id_head, run.max_fen, run.unit_fen * div(b.base * s.factor + s.add, s.divisor) AS total_fen,
+            SELECT h.id, h.no, h.fee_coefficient, a.area_cm2, b.base, s.start_on, s.parts, l.person_id, l.role,
+                   e.billed, run.id_head, run.max_fen,
+                   run.unit_fen * div(b.base * s.factor + s.add, s.divisor) AS total_fen,
                    CASE WHEN h.kind <> ALL (run.house_kinds) THEN 'kind_not_covered'
                         WHEN x.reason IS NOT NULL THEN 'excluded'
                         WHEN h.handover_on IS NULL THEN 'no_handover_date'
@@ -129,4 +135,21 @@ POST_ISSUED = """
       FROM bill b
       JOIN account a ON a.community_id = b.community_id AND a.code = 'receivable' AND a.subject_id = b.house_id
      WHERE b.run_id = $1
+"""
+
+# $1 run, $2 how many. Drafts of a cancelled run were never issued: they go, lines first.
+CLEAR_CHUNK = """
+    WITH doomed AS MATERIALIZED (
+        SELECT id FROM bill WHERE run_id = $1 LIMIT $2
+    ), lines AS (
+        DELETE FROM bill_line l USING doomed d WHERE l.bill_id = d.id
+    ), bills AS (
+        DELETE FROM bill b USING doomed d WHERE b.id = d.id
+    ), missing AS (
+        DELETE FROM billing_omission o
+         USING (SELECT run_id, house_id FROM billing_omission WHERE run_id = $1 LIMIT $2) AS d
+         WHERE o.run_id = d.run_id AND o.house_id = d.house_id
+     RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM doomed) + (SELECT count(*) FROM missing)
 """

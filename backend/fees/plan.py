@@ -151,9 +151,10 @@ def _inputs(item: Item, part: Segment) -> dict[str, Any]:
     }
 
 
-def _months_inputs(item: Item, days: Span) -> dict[str, int]:
+def _months_inputs(item: Item, days: Span) -> dict[str, int] | None:
+    """None: a one-off charge, which counts no months."""
     if item.nature is Nature.ONE_OFF:
-        return {"whole": 1}
+        return None
     kept = {"whole": days.whole_months}
     if days.head_days:
         kept |= {"head_days": days.head_days, "head_of": days.head_of}

@@ -1,0 +1,94 @@
+"""Who is told about the bills of a run (新账单通知): owners and families of the houses, and whoever owes.
+
+Read in chunks of houses by number. A person with several houses in the run is summed up over all of them each time one
+of them comes by, so that any chunk gives the whole message; who keeps it from being sent twice is the message's key.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from backend.kernel.db import Reader, Record
+
+RUN = """
+    SELECT r.id, r.community_id, i.name AS item_name, r.period_start, r.period_end, r.due_on, r.only_house_id
+      FROM billing_run r JOIN fee_item i ON i.id = r.item_id
+     WHERE r.id = $1 AND r.state = 'PUBLISHED'
+"""
+
+# Uses house_by_community, bill_house and occupancy_house; then occupancy_person and bill_liable.
+AUDIENCE = """
+    WITH houses AS MATERIALIZED (
+        SELECT id, no
+          FROM billable_house
+         WHERE community_id = $2 AND no > $3 AND ($6::uuid IS NULL OR id = $6)
+         ORDER BY no
+         LIMIT $4
+    ), bills AS MATERIALIZED (
+        SELECT b.house_id, b.liable_person_id
+          FROM houses h JOIN bill b ON b.house_id = h.id AND b.run_id = $1 AND b.state <> 'VOIDED'
+    ), people AS MATERIALIZED (
+        SELECT t.person_id
+          FROM bills b JOIN house_party t ON t.house_id = b.house_id
+         WHERE t.role IN ('owner', 'family') AND t.starts_on <= $5 AND (t.ends_on IS NULL OR t.ends_on > $5)
+         UNION
+        SELECT liable_person_id FROM bills WHERE liable_person_id IS NOT NULL
+    ), theirs AS (
+        SELECT p.person_id, b.id
+          FROM people p
+          JOIN house_party t ON t.person_id = p.person_id AND t.role IN ('owner', 'family')
+                            AND t.starts_on <= $5 AND (t.ends_on IS NULL OR t.ends_on > $5)
+          JOIN bill b ON b.house_id = t.house_id AND b.run_id = $1 AND b.state <> 'VOIDED'
+         UNION
+        SELECT p.person_id, b.id
+          FROM people p JOIN bill b ON b.liable_person_id = p.person_id AND b.run_id = $1 AND b.state <> 'VOIDED'
+    )
+    SELECT (SELECT max(no) FROM houses) AS last_no, summed.*
+      FROM (SELECT) AS always
+      LEFT JOIN (
+        SELECT t.person_id, count(DISTINCT b.house_id) AS house_count, sum(b.principal_fen)::bigint AS total_fen,
+               (array_agg(h.label ORDER BY h.no))[1] AS first_label
+          FROM theirs t JOIN bill b ON b.id = t.id JOIN billable_house h ON h.id = b.house_id
+         GROUP BY t.person_id) AS summed ON true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRun:
+    """What a message about a run says of it; `period_end` is exclusive."""
+
+    id: UUID
+    community_id: UUID
+    item_name: str
+    period_start: date
+    period_end: date
+    due_on: date
+    only_house_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A person and the sum of all bills of the run that concern that person."""
+
+    person_id: UUID
+    first_label: str
+    house_count: int
+    total_fen: int
+
+
+async def published_run(db: Reader, run_id: UUID) -> PublishedRun | None:
+    """The run, None while it is not published."""
+    row = await db.fetchrow(RUN, run_id)
+    return None if row is None else PublishedRun(**dict(row.items()))
+
+
+async def audience(
+    db: Reader, run: PublishedRun, *, after_no: int, houses: int, today: date
+) -> tuple[list[Told], int | None]:
+    """Whoever is told about the next `houses` houses behind number `after_no`, and the last number; None at the end."""
+    rows = await db.fetch(AUDIENCE, run.id, run.community_id, after_no, houses, today, run.only_house_id)
+    return [_told(row) for row in rows if row["person_id"] is not None], rows[0]["last_no"]
+
+
+def _told(row: Record) -> Told:
+    return Told(row["person_id"], row["first_label"], row["house_count"], row["total_fen"])

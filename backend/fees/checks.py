@@ -1,0 +1,91 @@
+"""Invariants of fees: I-04, I-05, I-11, I-12. Drafts, the bills of runs that are not published, stand outside."""
+
+from backend.kernel.checks import Check
+
+# Bounds are CHECKs of the table; here: paid and due agree with the postings.
+POSTED = """
+    SELECT b.id AS bill, b.state, b.principal_fen, b.paid_fen, p.issued_fen, p.voided_fen, p.paid_fen AS posted_paid_fen
+      FROM bill b
+      JOIN billing_run r ON r.id = b.run_id AND r.state = 'PUBLISHED'
+      LEFT JOIN (SELECT bill_id,
+                        sum(amount_fen) FILTER (WHERE kind = 'bill.issued') AS issued_fen,
+                        sum(amount_fen) FILTER (WHERE kind = 'bill.voided') AS voided_fen,
+                        sum(amount_fen) FILTER (WHERE kind = 'bill.paid') AS paid_fen,
+                        sum(amount_fen) FILTER (WHERE kind = 'bill.refunded') AS refunded_fen
+                   FROM posting WHERE bill_id IS NOT NULL GROUP BY bill_id) AS p ON p.bill_id = b.id
+     WHERE p.issued_fen IS DISTINCT FROM b.principal_fen
+        OR coalesce(p.voided_fen, 0) <> CASE WHEN b.state = 'VOIDED' THEN b.principal_fen ELSE 0 END
+        OR coalesce(p.paid_fen, 0) <> b.paid_fen
+        OR coalesce(p.refunded_fen, 0) <> b.refunded_fen
+        OR (b.state = 'PAID') <> (b.paid_fen - b.refunded_fen = b.principal_fen)
+        OR (b.state = 'PARTLY_PAID') <> (b.paid_fen - b.refunded_fen BETWEEN 1 AND b.principal_fen - 1)
+"""
+
+DRAFTS_POSTED = """
+    SELECT p.id AS posting, p.kind, b.run_id
+      FROM posting p
+      LEFT JOIN bill b ON b.id = p.bill_id
+      LEFT JOIN billing_run r ON r.id = b.run_id
+     WHERE p.bill_id IS NOT NULL AND r.state IS DISTINCT FROM 'PUBLISHED'
+"""
+
+LINES = """
+    SELECT b.id AS bill, b.principal_fen, l.lines, l.amount_fen
+      FROM bill b
+      LEFT JOIN (SELECT bill_id, count(*) AS lines, sum(amount_fen) AS amount_fen
+                   FROM bill_line GROUP BY bill_id) AS l ON l.bill_id = b.id
+     WHERE l.amount_fen IS DISTINCT FROM b.principal_fen
+"""
+
+IDENTITY = """
+    SELECT b.item_id, b.house_id, b.period_start, b.seq, count(*) AS bills
+      FROM bill b WHERE b.state <> 'VOIDED'
+     GROUP BY b.item_id, b.house_id, b.period_start, b.seq HAVING count(*) > 1
+     UNION ALL
+    SELECT b.item_id, b.house_id, b.period_start, b.seq, 1
+      FROM bill b
+     WHERE b.seq > 0 AND NOT EXISTS (SELECT FROM approval a WHERE a.target = 'bill:' || b.id AND a.state = 'APPROVED')
+     UNION ALL
+    SELECT NULL, NULL, NULL, 0, 0
+     WHERE NOT EXISTS (SELECT FROM pg_index i
+                        WHERE i.indexrelid = to_regclass('bill_identity') AND i.indisunique AND i.indisvalid)
+"""
+
+RECEIVABLE = """
+    WITH open_bill AS (
+        SELECT b.community_id, b.house_id, sum(b.principal_fen - b.paid_fen + b.refunded_fen) AS open_fen
+          FROM bill b JOIN billing_run r ON r.id = b.run_id AND r.state = 'PUBLISHED'
+         WHERE b.state <> 'VOIDED'
+         GROUP BY b.community_id, b.house_id
+    ), moved AS (
+        SELECT debit_account AS account_id, amount_fen FROM posting
+         UNION ALL
+        SELECT credit_account, -amount_fen FROM posting
+    ), booked AS (
+        SELECT a.community_id, a.subject_id AS house_id, sum(m.amount_fen) AS booked_fen
+          FROM moved m JOIN account a ON a.id = m.account_id AND a.code = 'receivable'
+         GROUP BY a.community_id, a.subject_id
+    )
+    SELECT community_id, house_id, booked_fen, open_fen
+      FROM open_bill FULL JOIN booked USING (community_id, house_id)
+     WHERE coalesce(open_fen, 0) <> coalesce(booked_fen, 0)
+"""
+
+# Rounded once: the total is within one unit of the exact sum of its lines.
+ROUNDING = """
+    SELECT b.id AS bill, b.principal_fen, l.exact_fen
+      FROM bill b
+      JOIN billing_run r ON r.id = b.run_id
+      JOIN (SELECT bill_id, sum(exact_num / exact_den) AS exact_fen FROM bill_line GROUP BY bill_id) AS l
+        ON l.bill_id = b.id
+     WHERE abs(b.principal_fen - l.exact_fen) > (r.plan ->> 'unit_fen')::numeric
+"""
+
+CHECKS = (
+    Check("I-04", "账单的应收、已收、已退与分录一致", POSTED),
+    Check("I-04", "未发布的账单没有分录", DRAFTS_POSTED),
+    Check("I-05", "账单金额等于明细之和", LINES),
+    Check("I-05", "同一项目、房屋、周期只有一张有效账单", IDENTITY),
+    Check("I-11", "各房屋应收余额等于未缴账单之和", RECEIVABLE),
+    Check("I-12", "账单总额只取整一次，与精确金额相差不到一个单位", ROUNDING),
+)

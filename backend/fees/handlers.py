@@ -1,0 +1,87 @@
+"""Jobs of fees: generating a run and clearing one that was given up, as chains of committed chunks; the daily scan."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
+from datetime import time as clock_time
+from functools import partial
+from uuid import UUID
+
+import asyncpg
+
+from backend.fees import billing_run, items, runs
+from backend.fees.billing_run import Progress
+from backend.fees.periods import Period
+from backend.kernel import outbox
+from backend.kernel.audit import SYSTEM
+from backend.kernel.clock import local_date
+from backend.kernel.db import Tx
+from backend.kernel.errors import Conflict
+from backend.kernel.failpoints import failpoint
+from backend.kernel.outbox import Handler, Job
+from backend.kernel.periodic import Daily, Periodic
+from backend.kernel.resources import Resources
+
+# Well under the job's time-out of 60 s; a chunk takes about a second.
+BUDGET_S = 20.0
+SCAN_AT = clock_time(hour=1, minute=10)
+
+
+async def on_run_requested(job: Job) -> None:
+    """Generate the run; where the budget ends first, the event is emitted again to go on."""
+    run_id = UUID(job.payload["run_id"])
+    try:
+        await _in_chunks(job, partial(billing_run.generate_chunk, run_id=run_id))
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+        await job.transact(partial(billing_run.fail, run_id=run_id, error=f"{error.sqlstate}: {error}"))
+
+
+async def on_run_given_up(job: Job) -> None:
+    """Delete the drafts of a cancelled or failed run."""
+    await _in_chunks(job, partial(billing_run.clear_chunk, run_id=UUID(job.payload["run_id"])))
+
+
+async def _in_chunks(job: Job, chunk: Callable[[Tx], Awaitable[Progress]]) -> None:
+    """Commit chunk after chunk; the row is marked done with the end, or with the event that goes on."""
+    began = time.monotonic()
+    progress = Progress(done=False, rows=0)
+    while not progress.done and time.monotonic() - began < BUDGET_S:
+        progress = await job.res.db.transact(chunk)
+        await failpoint("billing_run.after_chunk")
+
+    async def finish(tx: Tx) -> None:
+        if not progress.done:
+            outbox.emit(tx, job.event, job.payload)
+
+    await job.transact(finish)
+
+
+async def scan(res: Resources, period: str) -> None:
+    """Make drafts of the runs that are due on the date `period` and do not exist (D3); nobody publishes by itself."""
+    on = date.fromisoformat(period)
+    for row in await runs.active_items(res.db):
+        item = items.of_row(row)
+        since = local_date(row["created_at"])
+        known = await runs.known_periods(res.db, item.id)
+        for due in item.cycle.to_be_issued(since=since, until=on):
+            if due not in known:
+                await _make_draft(res, item.id, due)
+
+
+async def _make_draft(res: Resources, item_id: UUID, due: Period) -> None:
+    async def work(tx: Tx) -> None:
+        await billing_run.create(tx, SYSTEM, item_id=item_id, communities=None, day=due.starts_on)
+
+    try:
+        await res.db.transact(work)
+    except Conflict:
+        # Made or closed by somebody at the same moment, or old drafts are still there: tomorrow's scan looks again.
+        return
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "fees.run_requested": on_run_requested,
+    "fees.run_given_up": on_run_given_up,
+}
+
+PERIODIC = (Periodic("fees.daily_scan", Daily(at=SCAN_AT), scan),)
