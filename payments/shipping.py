@@ -3,6 +3,8 @@
 A report is a job of its own, repeatable as it is: that WeChat has it already counts as reported.
 """
 
+from uuid import UUID
+
 from backend.kernel.db import Record, Tx
 from backend.kernel.errors import NotFound
 from backend.kernel.outbox import Job, Park, Retry
@@ -18,7 +20,7 @@ LOAD = """
       FROM payment_attempt a
       JOIN payment_order o ON o.id = a.order_id
       JOIN merchant m ON m.id = a.merchant_id
-     WHERE a.id = $1::text::uuid AND a.state = 'PAID'
+     WHERE a.id = $1 AND a.state = 'PAID'
        AND NOT EXISTS (SELECT FROM shipping_report s WHERE s.attempt_id = a.id AND s.state = 'REPORTED')
 """
 
@@ -33,7 +35,7 @@ REPORT = """
 
 async def on_shipping_due(job: Job) -> None:
     """Handler of `payments.shipping_due`: report one settled attempt to WeChat."""
-    row = await job.res.db.fetchrow(LOAD, job.payload["attempt_id"])
+    row = await job.res.db.fetchrow(LOAD, UUID(job.payload["attempt_id"]))
     if row is None:
         return
     try:
