@@ -19,7 +19,7 @@ CHECKS: tuple[Check, ...] = (
         title="people, sessions of WeChat and second factors: ciphertext of a known key only",
         sql=f"""
             SELECT s.place, s.id FROM ({_SEALED}) AS s
-             WHERE length(s.sealed) < 32 OR get_byte(s.sealed, 0) <> 1
+             WHERE length(s.sealed) < 31 OR get_byte(s.sealed, 0) <> 1
                 OR NOT EXISTS (SELECT 1 FROM data_key k
                                 WHERE k.kind = 'data' AND k.id = get_byte(s.sealed, 1) * 256 + get_byte(s.sealed, 2))
         """,  # noqa: S608 - constants

@@ -83,7 +83,7 @@ async def bind_phone(tx: Tx, keyring: Keyring, actor: Actor, *, wechat_user_id: 
         await tx.execute(BIND, wechat_user_id, person.id)
         audit.record(
             tx, actor, action="wechat_user.phone_bound", target=f"wechat_user:{wechat_user_id}",
-            before={"person_id": before["person_id"]}, after={"person_id": person.id},
+            before={"person_id": before["person_id"] and str(before["person_id"])}, after={"person_id": str(person.id)},
         )  # fmt: skip
     return person
 
