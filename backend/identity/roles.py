@@ -50,6 +50,12 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "payment.ask": frozenset({A, M, C}),
     "difference.read": frozenset({A, M, C}),
     "difference.resolve": frozenset({A, M, C}),
+    # Messages and parked jobs. Templates need a role for all of the company.
+    "message_template.manage": frozenset({A}),
+    "message.read": frozenset({A, M, S}),
+    "message.retry": frozenset({A, M, S}),
+    "outbox.read": frozenset({A, M}),
+    "outbox.retry": frozenset({A}),
 }
 
 _OF_ROLE: Mapping[Role, tuple[str, ...]] = {

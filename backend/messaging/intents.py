@@ -80,14 +80,23 @@ async def plan(
         tx.now,
         meaning.title,
     )
-    request_sending(tx, [row["id"] for row in rows])
+    request_sending(tx, [row["id"] for row in rows], community_id=community_id)
     return Planned(len(rows))
 
 
 def request_sending(
-    tx: Tx, intent_ids: Sequence[UUID], *, run_at: datetime | None = None, reserved: Mapping[str, Any] | None = None
+    tx: Tx,
+    intent_ids: Sequence[UUID],
+    *,
+    community_id: UUID,
+    run_at: datetime | None = None,
+    reserved: Mapping[str, Any] | None = None,
 ) -> None:
     """Emit the sending of intents, SEND_BATCH per job, at once or at `run_at`; `reserved` are slots taken for then."""
     for start in range(0, len(intent_ids), SEND_BATCH):
-        batch = [str(intent_id) for intent_id in intent_ids[start : start + SEND_BATCH]]
-        outbox.emit(tx, SEND, {"intent_ids": batch, "reserved": dict(reserved or {})}, run_at=run_at)
+        payload = {
+            "community_id": str(community_id),
+            "intent_ids": [str(intent_id) for intent_id in intent_ids[start : start + SEND_BATCH]],
+            "reserved": dict(reserved or {}),
+        }
+        outbox.emit(tx, SEND, payload, community_id=community_id, run_at=run_at)

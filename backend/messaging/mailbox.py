@@ -36,9 +36,7 @@ class Letter:
     read_at: datetime | None
 
 
-async def letters(
-    db: Reader, person_id: UUID, *, before: tuple[datetime, UUID] | None, limit: int
-) -> list[Letter]:
+async def letters(db: Reader, person_id: UUID, *, before: tuple[datetime, UUID] | None, limit: int) -> list[Letter]:
     """The newest messages of a person, older than `before`."""
     at, last = before or (None, None)
     return [Letter(**dict(row.items())) for row in await db.fetch(LIST, person_id, at, last, limit)]

@@ -62,10 +62,12 @@ class Timed:
     at: datetime
 
 
-async def prepare(tx: Tx, intent_ids: Sequence[UUID], reserved: Mapping[str, Any]) -> list[Timed]:
+async def prepare(
+    tx: Tx, intent_ids: Sequence[UUID], *, community_id: UUID, reserved: Mapping[str, Any]
+) -> list[Timed]:
     """Move what can go now to SENDING and return it; end or postpone the rest.
 
-    `reserved` are slots that an earlier run of this job took for now, as `postpone` wrote them.
+    All belong to one community. `reserved` are slots that were taken for now when this job was postponed.
     """
     locked = [_intent(row) for row in await tx.fetch(LOCK, list(intent_ids))]
     if not locked:
@@ -75,7 +77,7 @@ async def prepare(tx: Tx, intent_ids: Sequence[UUID], reserved: Mapping[str, Any
     going: list[Timed] = []
     for way in sorted({(one.appid, one.channel) for one in deliveries}):
         group = [one for one in deliveries if (one.appid, one.channel) == way]
-        going += await _schedule(tx, way, group, reserved)
+        going += await _schedule(tx, way, group, community_id, reserved)
     await _begin(tx, [timed.delivery for timed in going])
     return going
 
@@ -100,17 +102,19 @@ async def _choices(tx: Tx, locked: Sequence[Intent]) -> tuple[list[Delivery], li
     return deliveries, verdicts
 
 
-async def _schedule(tx: Tx, way: Way, group: Sequence[Delivery], reserved: Mapping[str, Any]) -> list[Timed]:
+async def _schedule(
+    tx: Tx, way: Way, group: Sequence[Delivery], community_id: UUID, reserved: Mapping[str, Any]
+) -> list[Timed]:
     """The deliveries of one app and channel that go now; the others are postponed."""
     slots = _kept(reserved.get(_name(way)), tx.now) or await quotas.reserve(tx, *way, len(group))
     going, rest = group[: slots.count], group[slots.count :]
     if slots.start_at > tx.now + SOON:
-        _postpone(tx, going, slots.start_at - EARLY, {_name(way): _written(slots)})
+        _postpone(tx, going, community_id, slots.start_at - EARLY, {_name(way): _written(slots)})
         going = ()
     if rest:
         full = slots.count == 0
         next_at = tomorrow_morning(tx) if full else slots.start_at + timedelta(seconds=slots.count * slots.interval_s)
-        _postpone(tx, rest, next_at, {})
+        _postpone(tx, rest, community_id, next_at, {})
     interval = timedelta(seconds=slots.interval_s)
     return [Timed(one, slots.start_at + number * interval) for number, one in enumerate(going)]
 
@@ -120,8 +124,9 @@ def tomorrow_morning(tx: Tx) -> datetime:
     return start_of_day(tx.today + timedelta(days=1)) + MORNING
 
 
-def _postpone(tx: Tx, group: Sequence[Delivery], at: datetime, reserved: Mapping[str, Any]) -> None:
-    intents.request_sending(tx, [one.intent_id for one in group], run_at=at, reserved=reserved)
+def _postpone(tx: Tx, group: Sequence[Delivery], community_id: UUID, at: datetime, reserved: Mapping[str, Any]) -> None:
+    intent_ids = [one.intent_id for one in group]
+    intents.request_sending(tx, intent_ids, community_id=community_id, run_at=at, reserved=reserved)
 
 
 def _name(way: Way) -> str:

@@ -30,12 +30,12 @@ END_WITHIN_S = 40.0
 async def on_planned(job: Job) -> None:
     """Send up to SEND_BATCH intents, each at most once per key."""
     intent_ids = [UUID(text) for text in job.payload["intent_ids"]]
-    reserved = job.payload.get("reserved", {})
-    going = await job.res.db.transact(lambda tx: prepare(tx, intent_ids, reserved))
+    community_id, reserved = UUID(job.payload["community_id"]), job.payload["reserved"]
+    going = await job.res.db.transact(lambda tx: prepare(tx, intent_ids, community_id=community_id, reserved=reserved))
     await failpoint("send.prepared")
     results = await _deliver(job.res, going)
     await failpoint("send.delivered")
-    await job.transact(lambda tx: settle(tx, results))
+    await job.transact(lambda tx: settle(tx, results, community_id=community_id))
 
 
 async def _deliver(res: Resources, going: Sequence[Timed]) -> list[tuple[Delivery, Outcome | None]]:

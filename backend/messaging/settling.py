@@ -57,8 +57,8 @@ class _Effects:
     closed: set[tuple[str, Channel]] = field(default_factory=set)
 
 
-async def settle(tx: Tx, results: Sequence[tuple[Delivery, Outcome | None]]) -> None:
-    """Record every outcome; None means that the call was not begun."""
+async def settle(tx: Tx, results: Sequence[tuple[Delivery, Outcome | None]], *, community_id: UUID) -> None:
+    """Record every outcome of one community's messages; None means that the call was not begun."""
     effects = _Effects()
     written = [(one, _result(tx, one, outcome, effects)) for one, outcome in results]
     await tx.execute(
@@ -77,16 +77,16 @@ async def settle(tx: Tx, results: Sequence[tuple[Delivery, Outcome | None]]) -> 
         await reach.mark_unreachable(tx, appid=appid, openids=openids)
     for appid, channel in sorted(effects.closed):
         await quotas.close_day(tx, appid, channel)
-    _send_again(tx, written)
+    _send_again(tx, written, community_id)
 
 
-def _send_again(tx: Tx, written: Sequence[tuple[Delivery, _Result]]) -> None:
+def _send_again(tx: Tx, written: Sequence[tuple[Delivery, _Result]], community_id: UUID) -> None:
     by_time: dict[datetime, list[UUID]] = {}
     for one, result in written:
         if result.again_at is not None:
             by_time.setdefault(result.again_at, []).append(one.intent_id)
     for at, intent_ids in sorted(by_time.items()):
-        intents.request_sending(tx, intent_ids, run_at=at)
+        intents.request_sending(tx, intent_ids, community_id=community_id, run_at=at)
 
 
 def _result(tx: Tx, one: Delivery, outcome: Outcome | None, effects: _Effects) -> _Result:
