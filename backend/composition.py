@@ -6,7 +6,11 @@ from typing import Any
 from sanic import Sanic
 
 from backend import system_routes
+from backend.fees import approvals as fee_approvals
+from backend.fees import checks as fee_checks
+from backend.fees import handlers as fee_handlers
 from backend.identity import admin as identity_admin
+from backend.identity import checks as identity_checks
 from backend.identity.principals import authenticate
 from backend.kernel import edge
 from backend.kernel.approvals import ApprovalKind
@@ -16,16 +20,22 @@ from backend.kernel.outbox import Handler
 from backend.kernel.periodic import Periodic
 from backend.kernel.resources import Resources
 from backend.ledger import checks as ledger_checks
+from backend.messaging import admin as messages_admin
+from backend.messaging import checks as message_checks
+from backend.messaging import handlers as message_handlers
 from backend.property import admin as property_admin
 from backend.property import applications
+from backend.property import checks as property_checks
 from miniprogram_api import houses as resident_houses
 from miniprogram_api import login, me
+from miniprogram_api import messages as resident_messages
 from miniprogram_api import payments as resident_payments
 from payments import admin as payments_admin
 from payments import approvals as payment_approvals
 from payments import callbacks
 from payments import checks as payment_checks
 from payments import handlers as payment_handlers
+from workers import jobs
 
 MODELS = (
     "backend.kernel.models",
@@ -44,19 +54,37 @@ ROUTES: tuple[Route, ...] = (
     *me.ROUTES,
     *resident_houses.ROUTES,
     *resident_payments.ROUTES,
+    *resident_messages.ROUTES,
     *identity_admin.ROUTES,
     *property_admin.ROUTES,
+    *messages_admin.ROUTES,
     *payments_admin.ROUTES,
     *callbacks.ROUTES,
 )
 
-APPROVALS: Mapping[str, ApprovalKind] = {**applications.APPROVALS, **payment_approvals.APPROVALS}
+APPROVALS: Mapping[str, ApprovalKind] = {
+    **applications.APPROVALS,
+    **fee_approvals.APPROVALS,
+    **payment_approvals.APPROVALS,
+}
 
-HANDLERS: Mapping[str, Handler] = {**payment_handlers.HANDLERS}
+HANDLERS: Mapping[str, Handler] = {
+    **fee_handlers.HANDLERS,
+    **message_handlers.HANDLERS,
+    **payment_handlers.HANDLERS,
+    **jobs.HANDLERS,
+}
 
-PERIODIC: tuple[Periodic, ...] = (*payment_handlers.PERIODIC,)
+PERIODIC: tuple[Periodic, ...] = (*fee_handlers.PERIODIC, *payment_handlers.PERIODIC, *jobs.PERIODIC)
 
-CHECKS: tuple[Check, ...] = (*ledger_checks.CHECKS, *payment_checks.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *ledger_checks.CHECKS,
+    *identity_checks.CHECKS,
+    *property_checks.CHECKS,
+    *fee_checks.CHECKS,
+    *message_checks.CHECKS,
+    *payment_checks.CHECKS,
+)
 
 
 def build_app(res: Resources, *, name: str = "linli") -> Sanic[Any, Any]:
