@@ -20,6 +20,9 @@ from backend.kernel.outbox import Handler
 from backend.kernel.periodic import Periodic
 from backend.kernel.resources import Resources
 from backend.ledger import checks as ledger_checks
+from backend.messaging import admin as messaging_admin
+from backend.messaging import checks as messaging_checks
+from backend.messaging import handlers as messaging_handlers
 from backend.messaging import admin as messages_admin
 from backend.messaging import checks as message_checks
 from backend.messaging import handlers as message_handlers
@@ -27,7 +30,7 @@ from backend.property import admin as property_admin
 from backend.property import applications
 from backend.property import checks as property_checks
 from miniprogram_api import houses as resident_houses
-from miniprogram_api import login, me
+from miniprogram_api import login, me, messages
 from miniprogram_api import messages as resident_messages
 from miniprogram_api import payments as resident_payments
 from payments import admin as payments_admin
@@ -35,6 +38,8 @@ from payments import approvals as payment_approvals
 from payments import callbacks
 from payments import checks as payment_checks
 from payments import handlers as payment_handlers
+from workers import checks as worker_checks
+from workers import jobs
 from workers import jobs
 
 MODELS = (
@@ -54,11 +59,13 @@ ROUTES: tuple[Route, ...] = (
     *me.ROUTES,
     *resident_houses.ROUTES,
     *resident_payments.ROUTES,
+    *messages.ROUTES,
     *resident_messages.ROUTES,
     *identity_admin.ROUTES,
     *property_admin.ROUTES,
     *messages_admin.ROUTES,
     *payments_admin.ROUTES,
+    *messaging_admin.ROUTES,
     *callbacks.ROUTES,
 )
 
