@@ -2,12 +2,12 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from backend.composition import CHECKS
-from backend.kernel import checks
+from backend.kernel import checks, failpoints
 from backend.kernel.audit import SYSTEM, Actor
 from backend.kernel.auth import HouseScope
 from backend.kernel.db import Record, Tx
@@ -15,7 +15,7 @@ from backend.kernel.ids import uuid7
 from backend.kernel.resources import Resources
 from backend.ledger import accounts, postings
 from backend.ledger.accounts import Code, Key
-from payments import merchants, orders
+from payments import janitor, merchants, orders, prepay
 from payments.merchants import Keys
 from payments.orders import Payer
 from payments.payables import Kind
@@ -59,6 +59,12 @@ class Stage:
 
         return await self.res.db.transact(work)
 
+    async def ready(self, *bill_ids: UUID, who: factories.Person | None = None) -> UUID:
+        """An order that the channel knows, without HTTP on our side (and its rate limit)."""
+        order_id = await self.order(*bill_ids, who=who)
+        await prepay.pay_parameters(self.res, order_id)
+        return order_id
+
     async def attempt(self, order_id: UUID | str) -> Record:
         row = await self.res.db.fetchrow(
             "SELECT * FROM payment_attempt WHERE order_id = $1 ORDER BY id DESC LIMIT 1", UUID(str(order_id))
@@ -96,6 +102,29 @@ class Stage:
 
     async def repeat(self, notification_id: str) -> Any:
         return await self.sandbox.ask("POST", f"/notifications/{notification_id}/repeat", {})
+
+    async def captured(self, order_id: UUID | str) -> tuple[bytes, dict[str, str]]:
+        """The order is paid and its callback was refused once: the very bytes and headers, to be sent by the test."""
+        failpoints.arm("settle.after_lock", "raise", times=1)
+        await self.user_pays(order_id)
+        await self.deliver()
+        told = await self.notification(order_id)
+        assert told["attempts"][-1]["status"] == 500
+        return told["body"].encode(), told["attempts"][-1]["headers"]
+
+    async def send(self, client: Client, callback: tuple[bytes, dict[str, str]]) -> int:
+        """Send a captured callback once more; the status answered."""
+        body, headers = callback
+        answer = await client.call("POST", f"/pay/notify/wechat/{self.merchant_id}", raw=body, headers=headers)
+        return answer.status
+
+    async def later(self, **step: float) -> None:
+        """Time passes, for us and for the channel."""
+        self.sandbox.clock.advance(timedelta(**step))
+
+    async def janitor(self) -> None:
+        """One tick of the janitor."""
+        await janitor.tick(self.res, "")
 
     async def channel_fen(self) -> int:
         """What the channel's books say came in."""
