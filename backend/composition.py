@@ -20,9 +20,6 @@ from backend.kernel.outbox import Handler
 from backend.kernel.periodic import Periodic
 from backend.kernel.resources import Resources
 from backend.ledger import checks as ledger_checks
-from backend.messaging import admin as messaging_admin
-from backend.messaging import checks as messaging_checks
-from backend.messaging import handlers as messaging_handlers
 from backend.messaging import admin as messages_admin
 from backend.messaging import checks as message_checks
 from backend.messaging import handlers as message_handlers
@@ -30,7 +27,7 @@ from backend.property import admin as property_admin
 from backend.property import applications
 from backend.property import checks as property_checks
 from miniprogram_api import houses as resident_houses
-from miniprogram_api import login, me, messages
+from miniprogram_api import login, me
 from miniprogram_api import messages as resident_messages
 from miniprogram_api import payments as resident_payments
 from payments import admin as payments_admin
@@ -39,8 +36,7 @@ from payments import callbacks
 from payments import checks as payment_checks
 from payments import handlers as payment_handlers
 from workers import checks as worker_checks
-from workers import jobs
-from workers import jobs
+from workers import housekeeping, jobs
 
 MODELS = (
     "backend.kernel.models",
@@ -59,13 +55,11 @@ ROUTES: tuple[Route, ...] = (
     *me.ROUTES,
     *resident_houses.ROUTES,
     *resident_payments.ROUTES,
-    *messages.ROUTES,
     *resident_messages.ROUTES,
     *identity_admin.ROUTES,
     *property_admin.ROUTES,
     *messages_admin.ROUTES,
     *payments_admin.ROUTES,
-    *messaging_admin.ROUTES,
     *callbacks.ROUTES,
 )
 
@@ -79,10 +73,9 @@ HANDLERS: Mapping[str, Handler] = {
     **fee_handlers.HANDLERS,
     **message_handlers.HANDLERS,
     **payment_handlers.HANDLERS,
+    # Last: what needs several nouns stands before the noun's own reaction and calls it.
     **jobs.HANDLERS,
 }
-
-PERIODIC: tuple[Periodic, ...] = (*fee_handlers.PERIODIC, *payment_handlers.PERIODIC, *jobs.PERIODIC)
 
 CHECKS: tuple[Check, ...] = (
     *ledger_checks.CHECKS,
@@ -91,6 +84,14 @@ CHECKS: tuple[Check, ...] = (
     *fee_checks.CHECKS,
     *message_checks.CHECKS,
     *payment_checks.CHECKS,
+    *worker_checks.CHECKS,
+)
+
+PERIODIC: tuple[Periodic, ...] = (
+    *fee_handlers.PERIODIC,
+    *payment_handlers.PERIODIC,
+    *jobs.PERIODIC,
+    *housekeeping.periodic(CHECKS),
 )
 
 
