@@ -1,5 +1,6 @@
 """A company with both apps, known to the product and to the sandbox, and people who can be written to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
@@ -114,11 +115,11 @@ async def plan_bills(res: Resources, place: factories.Community, people: list[UU
     return planned.count
 
 
-async def work_due(res: Resources, handlers: dict[str, Handler] | None = None) -> int:
+async def work_due(res: Resources, handlers: Mapping[str, Handler] = HANDLERS) -> int:
     """Work every row that is due now, once, without Redis; returns how many."""
     claimed = await leases.claim(res.db, limit=500, lease_s=90)
     for lease in claimed:
-        await partial(edge.work, res, handlers or HANDLERS)(lease, False)
+        await partial(edge.work, res, handlers)(lease, False)
     return len(claimed)
 
 
