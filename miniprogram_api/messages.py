@@ -110,7 +110,7 @@ async def read_message(call: Call[Nothing, Nothing]) -> Message:
 
 
 async def show_subscriptions(call: Call[Nothing, Nothing]) -> Subscriptions:
-    """What to ask for now."""
+    """What to ask at present."""
     return await _subscriptions(call, call.res.db)
 
 

@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 LEAST_ASKS = 4
 BATCH = 20
 AT_ONCE = 10
-BUDGET_S = 20.0
+BUDGET_S = 20
 logger = log.get_logger("janitor")
 
 DUE = """

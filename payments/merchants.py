@@ -24,7 +24,7 @@ from payments.channels import wechat_merchant
 from payments.channels.wechat_merchant import KeyRefused
 from payments.channels.wechat_v3 import WechatPayV3
 
-FRESH_S = 5.0
+FRESH_S = 5
 SANDBOX_KEY = "PUB_KEY_ID_0000"
 
 LOAD = "SELECT * FROM merchant WHERE id = $1"

@@ -64,7 +64,7 @@ async def _attempt(job: Job, handler: Handler) -> str:
         return "parked"
     except Retry as error:
         return await _again(job, str(error), RETRY_LIMIT, error.after_s)
-    except Exception as error:
+    except Exception as error:  # house: the job edge
         logger.exception("job_failed")
         transient = isinstance(error, AppError) and error.retryable
         return await _again(job, log.redact_text(repr(error)), RETRY_LIMIT if transient else FAILURE_LIMIT, None)

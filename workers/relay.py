@@ -44,7 +44,7 @@ async def run(db: Database, queue: Queue, *, lease_s: float, stop: asyncio.Event
         try:
             if await turn(db, queue, lease_s=lease_s) == BATCH:
                 continue
-        except Exception as error:
+        except Exception as error:  # house: the relay loop
             logger.warning("relay_paused", error=log.redact_text(repr(error)))
             wait_s = PAUSE_S
         with suppress(TimeoutError):

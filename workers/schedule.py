@@ -81,7 +81,7 @@ async def run(db: Database, periodic: Sequence[Periodic], *, stop: asyncio.Event
         try:
             await tick(db, periodic)
             await measure(db)
-        except Exception as error:
+        except Exception as error:  # house: the schedule loop outlives its periods
             logger.warning("schedule_paused", error=log.redact_text(repr(error)))
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), PERIOD_S)

@@ -22,7 +22,7 @@ async def run(db: Database, *, stop: asyncio.Event) -> None:
             if freed:
                 logger.warning("leases_expired", rows=freed)
             await leases.measure(db)
-        except Exception as error:
+        except Exception as error:  # house: the sweeper loop
             logger.warning("sweeper_paused", error=log.redact_text(repr(error)))
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), PERIOD_S)

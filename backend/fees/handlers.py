@@ -23,7 +23,7 @@ from backend.kernel.periodic import Daily, Periodic
 from backend.kernel.resources import Resources
 
 # Well under the job's time-out of 60 s; a chunk takes about a second.
-BUDGET_S = 20.0
+BUDGET_S = 20
 SCAN_AT = clock_time(hour=1, minute=10)
 
 

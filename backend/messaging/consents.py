@@ -60,7 +60,7 @@ OF_PERSON = "SELECT template_id, credits, last_answer, answered_at FROM message_
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A template worth asking for now."""
+    """A template whose consent is worth asking at present."""
 
     template_id: str
     meaning: str

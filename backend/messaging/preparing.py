@@ -67,7 +67,7 @@ async def prepare(
 ) -> list[Timed]:
     """Move what can go now to SENDING and return it; end or postpone the rest.
 
-    All belong to one community. `reserved` are slots that were taken for now when this job was postponed.
+    All belong to one community. `reserved` are slots that this job took when it was postponed.
     """
     locked = [_intent(row) for row in await tx.fetch(LOCK, list(intent_ids))]
     if not locked:
