@@ -6,6 +6,7 @@ from typing import Any
 from sanic import Sanic
 
 from backend import system_routes
+from backend.fees import admin as fee_admin
 from backend.fees import approvals as fee_approvals
 from backend.fees import checks as fee_checks
 from backend.fees import handlers as fee_handlers
@@ -26,6 +27,7 @@ from backend.messaging import handlers as message_handlers
 from backend.property import admin as property_admin
 from backend.property import applications
 from backend.property import checks as property_checks
+from miniprogram_api import bills as resident_bills
 from miniprogram_api import houses as resident_houses
 from miniprogram_api import login, me
 from miniprogram_api import messages as resident_messages
@@ -54,10 +56,12 @@ ROUTES: tuple[Route, ...] = (
     *login.ROUTES,
     *me.ROUTES,
     *resident_houses.ROUTES,
+    *resident_bills.ROUTES,
     *resident_payments.ROUTES,
     *resident_messages.ROUTES,
     *identity_admin.ROUTES,
     *property_admin.ROUTES,
+    *fee_admin.ROUTES,
     *messages_admin.ROUTES,
     *payments_admin.ROUTES,
     *callbacks.ROUTES,

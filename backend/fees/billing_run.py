@@ -52,7 +52,15 @@ class Progress:
     rows: int
 
 
-LOCK = "SELECT * FROM billing_run WHERE id = $1 AND ($2::uuid[] IS NULL OR community_id = ANY ($2)) FOR UPDATE"
+# Without the plan, which may be large.
+_COLUMNS = """id, community_id, item_id, period_start, period_end, supplement, state, only_house_id, due_on,
+           after_house, bill_count, total_fen, omitted_count, cleared_at"""
+
+LOCK = f"""
+    SELECT {_COLUMNS}
+      FROM billing_run WHERE id = $1 AND ($2::uuid[] IS NULL OR community_id = ANY ($2))
+       FOR UPDATE
+"""  # noqa: S608 - constants only
 
 LOCK_ITEM = "SELECT id FROM fee_item WHERE id = $1 FOR NO KEY UPDATE"
 
@@ -70,16 +78,19 @@ LIVE_BILL = """
       FROM billable_house h WHERE h.id = $1 AND h.community_id = $2
 """
 
-INSERT = """
+INSERT = f"""
     INSERT INTO billing_run (id, community_id, item_id, period_start, period_end, supplement, state, plan,
                              only_house_id, after_house, due_on, created_by, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, 'DRAFT', $7, $8, $9, $10, $11, $12)
-    RETURNING *
-"""
+    RETURNING {_COLUMNS}
+"""  # noqa: S608 - constants only
 
 MOVE = "UPDATE billing_run SET state = $2 WHERE id = $1"
 
-PUBLISH = "UPDATE billing_run SET state = 'PUBLISHED', published_by = $2, published_at = $3 WHERE id = $1 RETURNING *"
+PUBLISH = f"""
+    UPDATE billing_run SET state = 'PUBLISHED', published_by = $2, published_at = $3 WHERE id = $1
+    RETURNING {_COLUMNS}
+"""  # noqa: S608 - constants only
 
 FAIL = "UPDATE billing_run SET state = 'FAILED', error = $2 WHERE id = $1"
 

@@ -1,8 +1,8 @@
 """Bills (账单): reads by scope, and voiding one by two people.
 
 Drafts (bills of a run that is not PUBLISHED) are invisible here. A resident sees all bills of houses owned or lived in
-as family, and bills that name the person as liable, wherever (I-23). Voiding takes the issue back by a reversing posting
-(I-02) and frees the period for a new bill.
+as family, and bills that name the person as liable, wherever (I-23). Voiding takes the issue back by a reversing
+posting (I-02) and frees the period for a new bill.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from backend.fees import periods
-from backend.fees.states import BillState
+from backend.fees.states import OPEN_BILLS, BillState
 from backend.kernel import approvals, audit
 from backend.kernel.approvals import Approval, Stale
 from backend.kernel.audit import Actor
@@ -42,12 +42,12 @@ OF_RESIDENT = f"""
        AND ($4::date IS NULL OR (b.period_start, b.id) < ($4, $5::uuid))
      ORDER BY b.period_start DESC, b.id DESC
      LIMIT $6
-"""  # noqa: S608 - constants only
+"""
 
 ONE_OF_RESIDENT = f"""
 {_COLUMNS}
      WHERE b.id = $3 AND (b.house_id = ANY ($1::uuid[]) OR b.liable_person_id = $2)
-"""  # noqa: S608 - constants only
+"""
 
 OF_HOUSE = f"""
 {_COLUMNS}
@@ -56,28 +56,18 @@ OF_HOUSE = f"""
        AND ($4::date IS NULL OR (b.period_start, b.id) < ($4, $5::uuid))
      ORDER BY b.period_start DESC, b.id DESC
      LIMIT $6
-"""  # noqa: S608 - constants only
+"""
 
 ONE_OF_STAFF = f"""
 {_COLUMNS}
      WHERE b.id = $2 AND b.community_id = ANY ($1::uuid[])
-"""  # noqa: S608 - constants only
+"""
 
 LINES = "SELECT seq, label, inputs, exact_num, exact_den, amount_fen FROM bill_line WHERE bill_id = $1 ORDER BY seq"
 
 LOCK = "SELECT * FROM bill WHERE id = $1 FOR UPDATE"
 
 VOID = "UPDATE bill SET state = 'VOIDED', voided_at = $2 WHERE id = $1"
-
-# Bills of a published run for the notices, in order; the fan-out goes by chunks.
-TO_TELL = f"""
-{_COLUMNS}
-     WHERE b.run_id = $1 AND ($2::uuid IS NULL OR b.id > $2)
-     ORDER BY b.id
-     LIMIT $3
-"""  # noqa: S608 - constants only
-
-OPEN = (BillState.ISSUED, BillState.PARTLY_PAID)
 
 
 def title(row: Record) -> str:
@@ -87,14 +77,14 @@ def title(row: Record) -> str:
 
 def due_fen(row: Record) -> int:
     """What is still to be paid of a bill, in fen; 0 for one that is paid or voided."""
-    if row["state"] not in OPEN:
+    if row["state"] not in OPEN_BILLS:
         return 0
     return int(row["principal_fen"] - row["paid_fen"] + row["late_fee_fen"] - row["late_paid_fen"])
 
 
 def overdue(row: Record, today: date) -> bool:
     """Whether a bill is open after its last day to pay."""
-    return row["state"] in OPEN and row["due_on"] < today
+    return row["state"] in OPEN_BILLS and row["due_on"] < today
 
 
 async def of_resident(
@@ -145,11 +135,6 @@ async def lines_of(db: Reader, bill_id: UUID) -> list[Record]:
     return await db.fetch(LINES, bill_id)
 
 
-async def to_tell(db: Reader, run_id: UUID, *, after: UUID | None, limit: int) -> list[Record]:
-    """Bills of a published run after bill `after`, in order of id, for the messages about them."""
-    return await db.fetch(TO_TELL, run_id, after, limit)
-
-
 async def propose_void(tx: Tx, actor: Actor, *, bill_id: UUID, communities: Sequence[UUID], reason: str) -> Approval:
     """Propose to void a bill on which nothing is paid; NotFound, Conflict `bill_not_voidable`, `approval_pending`."""
     bill = await one_of_staff(tx, communities, bill_id=bill_id)
@@ -188,7 +173,7 @@ async def apply_void(tx: Tx, approval: Approval, actor: Actor) -> None:
 
 def _voidable(bill: Record) -> bool:
     return (
-        bill["state"] in OPEN
+        bill["state"] in OPEN_BILLS
         and bill["paid_fen"] == bill["refunded_fen"]
         and bill["late_paid_fen"] == bill["late_refunded_fen"]
     )

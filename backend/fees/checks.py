@@ -73,12 +73,15 @@ RECEIVABLE = """
 
 # Rounded once: the total is within one unit of the exact sum of its lines.
 ROUNDING = """
+    WITH run AS MATERIALIZED (
+        SELECT id, (plan ->> 'unit_fen')::numeric AS unit_fen FROM billing_run
+    )
     SELECT b.id AS bill, b.principal_fen, l.exact_fen
       FROM bill b
-      JOIN billing_run r ON r.id = b.run_id
+      JOIN run r ON r.id = b.run_id
       JOIN (SELECT bill_id, sum(exact_num / exact_den) AS exact_fen FROM bill_line GROUP BY bill_id) AS l
         ON l.bill_id = b.id
-     WHERE abs(b.principal_fen - l.exact_fen) > (r.plan ->> 'unit_fen')::numeric
+     WHERE abs(b.principal_fen - l.exact_fen) > r.unit_fen
 """
 
 CHECKS = (

@@ -85,11 +85,11 @@ def _months(months: Mapping[str, int] | None) -> str:
 
 def _rounding(principal_fen: int, lines: Sequence[Record]) -> str:
     exact = sum((_exact(line) for line in lines), Fraction())
-    inputs = lines[0]["inputs"]
-    unit = UNIT[RoundingUnit(inputs["rounding_unit"])]
     if exact == principal_fen:
         return f"精确金额 {_yuan(exact)} 元，无需取整。"
-    return f"精确金额 {_yuan(exact)} 元，{ROUNDED[Rounding(inputs['rounding'])]}到{unit}，应收 {yuan_text(principal_fen)} 元。"
+    inputs = lines[0]["inputs"]
+    how = f"{ROUNDED[Rounding(inputs['rounding'])]}到{UNIT[RoundingUnit(inputs['rounding_unit'])]}"
+    return f"精确金额 {_yuan(exact)} 元，{how}，应收 {yuan_text(principal_fen)} 元。"
 
 
 def _exact(line: Record) -> Fraction:

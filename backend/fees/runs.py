@@ -11,9 +11,15 @@ from backend.kernel.errors import NotFound
 
 SAMPLES = 5
 
-LIST = """
-    SELECT r.*, i.name AS item_name
+_COLUMNS = """
+    SELECT r.id, r.community_id, r.item_id, i.name AS item_name, r.period_start, r.period_end, r.supplement, r.state,
+           r.only_house_id, r.due_on, r.house_count, r.bill_count, r.total_fen, r.omitted_count, r.created_at,
+           r.published_at, r.error
       FROM billing_run r JOIN fee_item i ON i.id = r.item_id
+"""
+
+LIST = f"""
+{_COLUMNS}
      WHERE r.community_id = ANY ($1::uuid[])
        AND ($2::uuid IS NULL OR r.community_id = $2)
        AND ($3::uuid IS NULL OR r.item_id = $3)
@@ -23,9 +29,8 @@ LIST = """
      LIMIT $6
 """
 
-ONE = """
-    SELECT r.*, i.name AS item_name
-      FROM billing_run r JOIN fee_item i ON i.id = r.item_id
+ONE = f"""
+{_COLUMNS}
      WHERE r.id = $1 AND r.community_id = ANY ($2::uuid[])
 """
 

@@ -43,6 +43,16 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "roster.import": frozenset({A, M}),
     "roster.export": frozenset({A, M}),
     "roster.release": frozenset({A, M}),
+    # Fees: items, runs, bills; prices and voids take a second person.
+    "fees.read": frozenset({A, M, C, S, R}),
+    "fees.edit": frozenset({A, M}),
+    "fees.run": frozenset({A, M}),
+    "fees.publish": frozenset({A, M}),
+    "fees.price_propose": frozenset({A, M}),
+    "fees.price_approve": frozenset({A, M}),
+    "fees.void_propose": frozenset({A, M, C}),
+    "fees.void_approve": frozenset({A, M}),
+    "ledger.read": frozenset({A, M, C}),
     # Payments. Merchants need a role for all of the company.
     "merchant.read": frozenset({A, M, C}),
     "merchant.manage": frozenset({A}),
