@@ -291,7 +291,7 @@ class System:
             ("首页", f"{self.api_url}/"),
             ("接口", f"{self.api_url}/api/v1"),
             *([("接口文档", f"{self.api_url}/docs")] if self.sandboxed else []),
-            *([("沙箱收银台", f"{self.sandbox_url}/cashier")] if self.sandboxed else []),
+            *([("沙箱收银台", f"{self.sandbox_url}/cashier/下单得到的 prepay_id")] if self.sandboxed else []),
             ("PostgreSQL", _public(self.database_url)),
             ("Redis", _public(self.redis_url)),
             ("数据目录", f"{self.data_dir}（日志在 logs 里，连接密码在 {_STATE_FILE} 里）"),
