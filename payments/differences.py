@@ -29,11 +29,11 @@ LOCK_TRANSACTION = "SELECT pg_advisory_xact_lock(hashtextextended($1 || ':' || $
 INSERT = """
     INSERT INTO difference (id, community_id, class, state, channel, merchant_id, order_id, attempt_id, out_trade_no,
                             transaction_no, expected_fen, actual_fen, booked_fen, detail, opened_at)
-    SELECT $1, $2, $3, 'OPEN', 'wechat', $4, $5, $6, $7, $8, $9, $10,
+    SELECT $1, $2, $3, 'OPEN', 'wechat', $4, $5, $6, $7, $8, $9, $10::bigint,
            CASE WHEN EXISTS (SELECT FROM payment_attempt WHERE channel = 'wechat' AND transaction_no = $8)
                   OR EXISTS (SELECT FROM difference
                               WHERE channel = 'wechat' AND transaction_no = $8 AND booked_fen > 0)
-                THEN 0 ELSE greatest($10, 0) END,
+                THEN 0 ELSE greatest($10::bigint, 0) END,
            $11, $12
         ON CONFLICT (channel, transaction_no, class) DO NOTHING
  RETURNING id, state, booked_fen

@@ -1,6 +1,5 @@
 """A small stage for payments: a house with bills, an owner and a family member, a merchant that the sandbox knows."""
 
-import secrets
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -38,6 +37,7 @@ class Stage:
     owner: factories.Person
     family: factories.Person
     merchant_id: UUID
+    months: int = 0
 
     @property
     def payer(self) -> Payer:
@@ -150,23 +150,27 @@ class Stage:
         await sound(self.res)
         assert await self.clearing_fen() == await self.channel_fen() + forged_fen
 
-    async def create(self, client: Client, *bill_ids: UUID, who: factories.Person | None = None, **options: Any) -> Answered:
+    async def create(
+        self, client: Client, *bill_ids: UUID, who: factories.Person | None = None, **options: Any
+    ) -> Answered:
         """POST /api/v1/payments as the phone does."""
         body = {"bill_ids": [str(bill_id) for bill_id in bill_ids]}
         return await client.of((who or self.owner).token).post("/api/v1/payments", body, **options)
 
     async def bill(self, amount_fen: int = 26_805, *, house_id: UUID | None = None) -> UUID:
         """A published, unpaid bill with its posting."""
-        bill_id, seq = uuid7(self.res.clock.now()), secrets.randbelow(1 << 30)
+        bill_id = uuid7(self.res.clock.now())
+        self.months += 1
+        starts, ends = _month(self.months), _month(self.months + 1)
 
         async def work(tx: Tx) -> None:
             house = house_id or self.house_id
             await tx.execute(
                 """INSERT INTO bill (id, community_id, item_id, house_id, run_id, period_start, period_end, seq, state,
                                      principal_fen, liable_kind, due_on, created_at)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'ISSUED', $9, 'owner', $10, $11)""",
-                bill_id, self.place.id, self.item_id, house, self.run_id, date(2026, 9, 1), date(2026, 10, 1), seq,
-                amount_fen, date(2026, 9, 30), tx.now,
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 'ISSUED', $8, 'owner', $9, $10)""",
+                bill_id, self.place.id, self.item_id, house, self.run_id, starts, ends, amount_fen,
+                date(2026, 9, 30), tx.now,
             )  # fmt: skip
             await tx.execute(
                 """INSERT INTO bill_line (bill_id, seq, label, inputs, exact_num, exact_den, amount_fen)
@@ -186,6 +190,11 @@ class Stage:
 
     async def bills(self, count: int) -> list[UUID]:
         return [await self.bill(10_000 + n) for n in range(count)]
+
+
+def _month(number: int) -> date:
+    """The first day of a month; every bill has one of its own."""
+    return date(2026 + (8 + number) // 12, (8 + number) % 12 + 1, 1)
 
 
 async def sound(res: Resources) -> None:
