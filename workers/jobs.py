@@ -1,18 +1,16 @@
-"""Reactions that need several nouns, which none of them may import: messages about bills and payments; housekeeping.
+"""Reactions that need several nouns, which none of them may import: messages about bills; housekeeping.
 
 Each is repeatable: a message's key (event, person) keeps it single (I-16).
 """
 
 import time
 from collections.abc import Mapping
-from datetime import datetime
 from datetime import time as clock_time
 from uuid import UUID
 
 from backend.fees import audience, periods
 from backend.fees.audience import PublishedRun, Told
 from backend.kernel import audit, leases, outbox
-from backend.kernel.clock import SHANGHAI
 from backend.kernel.db import Tx
 from backend.kernel.failpoints import failpoint
 from backend.kernel.money import yuan_text
@@ -21,8 +19,6 @@ from backend.kernel.periodic import Daily, Minutes, Periodic
 from backend.kernel.resources import Resources
 from backend.messaging import intents, meanings
 from backend.messaging.intents import Recipient
-from payments import handlers as payment_handlers
-from payments import paid
 
 HOUSES_PER_CHUNK = 2_000
 BUDGET_S = 20.0
@@ -68,36 +64,6 @@ def _bill_values(run: PublishedRun, told: Told) -> dict[str, str]:
     }
 
 
-async def on_paid(job: Job) -> None:
-    """Tell the payer, then let payments go on."""
-    order = await paid.paid_order(job.res.db, UUID(job.payload["order_id"]))
-    if order is not None:
-        recipient = Recipient(
-            order.payer_person_id,
-            {
-                "subject": order.description,
-                "amount": f"{yuan_text(order.amount_fen)}元",
-                "paid_at": _minute_text(order.paid_at),
-                "order_no": order.out_trade_no,
-            },
-            page=f"{meanings.PAYMENT_RECEIVED.page}?id={order.order_id}",
-        )
-        await job.res.db.transact(
-            lambda tx: intents.plan(
-                tx,
-                meanings.PAYMENT_RECEIVED,
-                event_key=f"payment_received:{order.order_id}",
-                community_id=order.community_id,
-                recipients=[recipient],
-            )
-        )
-    await payment_handlers.on_paid(job)
-
-
-def _minute_text(at: datetime) -> str:
-    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
-
-
 async def forget_done_rows(res: Resources, period: str) -> None:
     """Retention of the outbox: rows done a week ago."""
     began = time.monotonic()
@@ -112,10 +78,7 @@ async def seal_audit(res: Resources, period: str) -> None:
         continue
 
 
-HANDLERS: Mapping[str, Handler] = {
-    "fees.run_published": on_run_published,
-    "payments.paid": on_paid,
-}
+HANDLERS: Mapping[str, Handler] = {"fees.run_published": on_run_published}
 
 PERIODIC = (
     Periodic("audit.seal", Minutes(5), seal_audit),

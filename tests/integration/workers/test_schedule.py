@@ -96,9 +96,7 @@ async def test_a_clock_that_goes_back_runs_nothing_twice(res: Resources, clock: 
     assert await schedule.tick(res.db, [DAILY, OFTEN]) == 0
 
 
-async def test_a_period_that_does_not_complete_is_a_missed_one_to_operators(
-    res: Resources, clock: FrozenClock
-) -> None:
+async def test_a_period_that_does_not_complete_is_a_missed_one_to_operators(res: Resources, clock: FrozenClock) -> None:
     await schedule.tick(res.db, [BROKEN])
     await make.work_due(res, schedule.handlers([BROKEN]))
     assert await runs(res, "test.broken") == {"2026-09-01T10:00": "RUNNING"}
