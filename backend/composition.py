@@ -77,7 +77,6 @@ HANDLERS: Mapping[str, Handler] = {
     **fee_handlers.HANDLERS,
     **message_handlers.HANDLERS,
     **payment_handlers.HANDLERS,
-    # Last: what needs several nouns stands before the noun's own reaction and calls it.
     **jobs.HANDLERS,
 }
 
