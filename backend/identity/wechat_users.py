@@ -61,13 +61,18 @@ async def sign_in(
     tx: Tx, keyring: Keyring, *, appid: str, openid: str, unionid: str | None, session_key: str
 ) -> SignedIn:
     """A session for what code2session answered (protocols/wechat-miniprogram 1.1); the newest key replaces the old."""
-    row = await tx.fetchrow(UPSERT, uuid7(tx.now), appid, openid, unionid, tx.now)
-    assert row is not None
-    user_id: UUID = row["id"]
+    user_id, person_id = await meet(tx, appid=appid, openid=openid, unionid=unionid)
     sealed = keyring.seal(session_key, Context("wechat_user", "session_key_sealed", user_id))
     await tx.execute(KEEP_KEY, user_id, sealed)
     session = await sessions.open_for_resident(tx, user_id)
-    return SignedIn(session.token, session.expires_at, user_id, row["person_id"])
+    return SignedIn(session.token, session.expires_at, user_id, person_id)
+
+
+async def meet(tx: Tx, *, appid: str, openid: str, unionid: str | None) -> tuple[UUID, UUID | None]:
+    """Know a WeChat user of an app, such as a follower of the official account; returns user and, if known, person."""
+    row = await tx.fetchrow(UPSERT, uuid7(tx.now), appid, openid, unionid, tx.now)
+    assert row is not None
+    return row["id"], row["person_id"]
 
 
 async def bind_phone(tx: Tx, keyring: Keyring, actor: Actor, *, wechat_user_id: UUID, phone: str) -> Person:
