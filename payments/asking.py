@@ -28,7 +28,7 @@ TAKE_TURN = """
     UPDATE payment_attempt
        SET asked_at = $2, asked_count = asked_count + 1
      WHERE order_id = $1 AND state IN ('CREATED', 'SENT', 'UNKNOWN')
-       AND (asked_at IS NULL OR asked_at <= $2 - make_interval(secs => $3))
+       AND (asked_at IS NULL OR asked_at <= $2::timestamptz - make_interval(secs => $3))
  RETURNING id, order_id, merchant_id, out_trade_no
 """
 

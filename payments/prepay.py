@@ -52,7 +52,7 @@ REFUSED = """
     WITH locked AS (
         SELECT id FROM payment_order WHERE id = $1 AND state IN ('CREATED', 'PAYING') FOR UPDATE),
     failed AS (
-        UPDATE payment_attempt a SET state = 'FAILED', error = $3, ask_at = $4 + interval '10 minutes'
+        UPDATE payment_attempt a SET state = 'FAILED', error = $3, ask_at = $4::timestamptz + interval '10 minutes'
           FROM locked
          WHERE a.id = $2 AND a.order_id = locked.id AND a.state = 'CREATED'
      RETURNING a.order_id),

@@ -133,7 +133,7 @@ class Stage:
     async def clearing_fen(self) -> int:
         """What our clearing accounts say came in."""
         return await self.res.db.fetchval(
-            """SELECT coalesce(sum(CASE WHEN p.debit_account = a.id THEN p.amount_fen ELSE -p.amount_fen END), 0)::bigint
+            """SELECT coalesce(sum(CASE p.debit_account WHEN a.id THEN amount_fen ELSE -amount_fen END), 0)::bigint
                  FROM account a JOIN posting p ON a.id IN (p.debit_account, p.credit_account)
                 WHERE a.code = 'clearing'"""
         )
@@ -214,8 +214,8 @@ async def item(res: Resources, place: factories.Community, code: str = "WY") -> 
         item_id, place.id, code, now,
     )  # fmt: skip
     await res.db.execute(
-        """INSERT INTO billing_run (id, community_id, item_id, period_start, period_end, state, plan, due_on, created_at,
-                                    published_at)
+        """INSERT INTO billing_run (id, community_id, item_id, period_start, period_end, state, plan, due_on,
+                                    created_at, published_at)
            VALUES ($1, $2, $3, '2026-09-01', '2026-10-01', 'PUBLISHED', '{}', '2026-09-30', $4, $4)""",
         run_id, place.id, item_id, now,
     )  # fmt: skip
@@ -242,7 +242,8 @@ async def merchant(
     async def work(tx: Tx) -> UUID:
         made = await merchants.create(
             tx, SYSTEM, keyring=res.keyring, mode=res.settings.mode, company_id=place.company_id,
-            community_id=community_id, item_id=None, mchid=vectors.MCHID, appid=factories.APPID, name="沙箱商户", keys=keys,
+            community_id=community_id, item_id=None, mchid=vectors.MCHID, appid=factories.APPID, name="沙箱商户",
+            keys=keys,
         )  # fmt: skip
         return made.id
 
