@@ -27,6 +27,9 @@ from backend.messaging import handlers as message_handlers
 from backend.property import admin as property_admin
 from backend.property import applications
 from backend.property import checks as property_checks
+from backend.roster import admin as roster_admin
+from backend.roster import exports as roster_exports
+from backend.roster import handlers as roster_handlers
 from miniprogram_api import bills as resident_bills
 from miniprogram_api import houses as resident_houses
 from miniprogram_api import login, me
@@ -46,6 +49,7 @@ MODELS = (
     "backend.identity.models",
     "backend.property.models",
     "backend.wechat.models",
+    "backend.roster.models",
     "backend.fees.models",
     "backend.messaging.models",
     "payments.models",
@@ -61,6 +65,7 @@ ROUTES: tuple[Route, ...] = (
     *resident_messages.ROUTES,
     *identity_admin.ROUTES,
     *property_admin.ROUTES,
+    *roster_admin.ROUTES,
     *fee_admin.ROUTES,
     *messages_admin.ROUTES,
     *payments_admin.ROUTES,
@@ -69,11 +74,13 @@ ROUTES: tuple[Route, ...] = (
 
 APPROVALS: Mapping[str, ApprovalKind] = {
     **applications.APPROVALS,
+    **roster_exports.APPROVALS,
     **fee_approvals.APPROVALS,
     **payment_approvals.APPROVALS,
 }
 
 HANDLERS: Mapping[str, Handler] = {
+    **roster_handlers.HANDLERS,
     **fee_handlers.HANDLERS,
     **message_handlers.HANDLERS,
     **payment_handlers.HANDLERS,
@@ -91,6 +98,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 PERIODIC: tuple[Periodic, ...] = (
+    *roster_handlers.PERIODIC,
     *fee_handlers.PERIODIC,
     *payment_handlers.PERIODIC,
     *jobs.PERIODIC,

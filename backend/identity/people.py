@@ -193,19 +193,23 @@ async def rename(tx: Tx, keyring: Keyring, actor: Actor, *, person_id: UUID, nam
     )  # fmt: skip
 
 
-async def whole(db: Reader, keyring: Keyring, person_ids: Iterable[UUID]) -> dict[UUID, Details]:
-    """Whole names and phones for work that was approved and audited as a whole, such as an export."""
-    return await _open(db, keyring, person_ids)
+async def sealed(db: Reader, person_ids: Iterable[UUID]) -> list[Record]:
+    """Names and phones as they are kept, for `opened`."""
+    return await db.fetch(SEALED, list(person_ids))
 
 
-async def _open(db: Reader, keyring: Keyring, person_ids: Iterable[UUID]) -> dict[UUID, Details]:
-    rows = await db.fetch(SEALED, list(person_ids))
+def opened(keyring: Keyring, rows: Iterable[Record]) -> dict[UUID, Details]:
+    """Whole names and phones, for work approved and audited as a whole: pure CPU, so large lists in a thread."""
     return {row["id"]: _details(keyring, row) for row in rows}
 
 
-def _details(keyring: Keyring, row: Record) -> Details:
-    def opened(column: str) -> str | None:
-        sealed = row[column]
-        return None if sealed is None else keyring.open(bytes(sealed), Context("person", column, row["id"]))
+async def _open(db: Reader, keyring: Keyring, person_ids: Iterable[UUID]) -> dict[UUID, Details]:
+    return opened(keyring, await sealed(db, person_ids))
 
-    return Details(opened("name_sealed"), opened("phone_sealed"))
+
+def _details(keyring: Keyring, row: Record) -> Details:
+    def whole(column: str) -> str | None:
+        kept = row[column]
+        return None if kept is None else keyring.open(bytes(kept), Context("person", column, row["id"]))
+
+    return Details(whole("name_sealed"), whole("phone_sealed"))

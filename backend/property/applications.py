@@ -1,4 +1,4 @@
-"""Applications to be tied to a house (绑定申请): a resident proposes, staff of the community approve (D1, D12)."""
+"""Applications to be tied to a house (绑定申请): a resident or staff propose, another person approves (D1, D12)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +26,12 @@ OF_PERSON = """
 """
 PENDING = "SELECT count(*) FROM approval WHERE proposed_by = $1 AND kind = 'house.binding' AND state = 'PENDING'"
 
+WAITING = """
+    SELECT 1 FROM approval
+     WHERE proposed_by = $1 AND community_id = $2 AND kind = 'house.binding' AND state = 'PENDING'
+     LIMIT 1
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Application:
@@ -51,8 +57,11 @@ async def propose(
     applicant_shown: str,
     reason: str,
 ) -> Approval:
-    """Apply for a house; Conflict `already_bound`, `approval_pending`, `too_many_applications`."""
-    if await tx.fetchval(PENDING, person_id) >= MAX_PENDING:
+    """Apply for a house, or propose it as staff.
+
+    Raises Conflict `already_bound`, `approval_pending`, `too_many_applications`.
+    """
+    if actor.kind == "resident" and await tx.fetchval(PENDING, person_id) >= MAX_PENDING:
         raise Conflict("您待审批的申请太多，请等待物业处理后再提交。", code="too_many_applications")
     if (house.id, person_id) in await occupancy.roles(tx, [house.id], today=tx.today):
         raise Conflict("您已登记在这套房屋下，无需重复申请。", code="already_bound")
@@ -62,8 +71,17 @@ async def propose(
         kind=KIND,
         target=f"house:{house.id}/person:{person_id}",
         community_id=house.community_id,
-        payload={"house_id": str(house.id), "person_id": str(person_id), "person_no": person_no, "role": role},
-        shown={"before": {}, "after": {"house": house.label, "role": role, "applicant": applicant_shown}},
+        payload={
+            "house_id": str(house.id),
+            "person_id": str(person_id),
+            "person_no": person_no,
+            "role": role,
+            "source": "staff" if actor.kind == "staff" else "application",
+        },
+        shown={
+            "before": {},
+            "after": {"house": house.label, "role": role, "applicant": applicant_shown, "person_id": str(person_id)},
+        },
         reason=reason,
     )
 
@@ -75,7 +93,7 @@ async def apply(tx: Tx, approval: Approval, actor: Actor) -> None:
     try:
         await occupancy.bind(
             tx, actor, house_id=house.id, person_id=UUID(payload["person_id"]), person_no=payload["person_no"],
-            role=payload["role"], source="application",
+            role=payload["role"], source=payload["source"],
         )  # fmt: skip
     except Conflict as error:
         raise approvals.Stale from error
@@ -95,6 +113,11 @@ async def of_person(db: Reader, person_id: UUID) -> list[Application]:
         )
         for row in await db.fetch(OF_PERSON, person_id)
     ]
+
+
+async def is_waiting(db: Reader, *, person_id: UUID, community_id: UUID) -> bool:
+    """Whether the person's application waits in the community."""
+    return await db.fetchval(WAITING, person_id, community_id) is not None
 
 
 APPROVALS: Mapping[str, ApprovalKind] = {KIND: ApprovalKind("house.bind", apply)}

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -16,17 +15,9 @@ from backend.kernel.db import Reader, Record, Tx
 from backend.kernel.errors import Conflict, Invalid, NotFound
 from backend.kernel.ids import random_text, uuid7
 from backend.property import search
+from backend.property.kinds import HouseKind
 
 PAY_CODE_LENGTH = 10
-
-
-class HouseKind(StrEnum):
-    """Kinds of houses: 住宅, 商铺, 储藏室, 产权车位."""
-
-    RESIDENCE = "residence"
-    SHOP = "shop"
-    STORAGE = "storage"
-    PARKING_FOR_SALE = "parking_for_sale"
 
 
 _COLUMNS = """
@@ -57,6 +48,10 @@ NAMED = f"""
      ORDER BY h.search_key <> $2
      LIMIT 2
 """  # noqa: S608 - columns are constants
+PLACES = """
+    SELECT h.id, b.name, u.code FROM house h JOIN building b ON b.id = h.building_id JOIN unit u ON u.id = h.unit_id
+     WHERE h.id = ANY($1::uuid[])
+"""
 UNIT = """
     SELECT u.community_id, u.building_id, u.code AS unit, b.code AS building, b.name
       FROM unit u JOIN building b ON b.id = u.building_id
@@ -159,6 +154,16 @@ async def one(db: Reader, house_id: UUID) -> House:
 async def by_ids(db: Reader, house_ids: Sequence[UUID]) -> list[House]:
     """The houses of these ids."""
     return [_house(row) for row in await db.fetch(MANY, list(house_ids))]
+
+
+async def count(db: Reader, community_id: UUID) -> int:
+    """How many houses a community has."""
+    return int(await db.fetchval("SELECT count(*) FROM house WHERE community_id = $1", community_id))
+
+
+async def places(db: Reader, house_ids: Sequence[UUID]) -> list[tuple[UUID, str, str]]:
+    """House, name of its building, code of its unit."""
+    return [(row["id"], row["name"], row["code"]) for row in await db.fetch(PLACES, list(house_ids))]
 
 
 async def page(db: Reader, community_id: UUID, *, after_no: int = 0, limit: int = 20) -> list[House]:

@@ -65,6 +65,8 @@ OF_PEOPLE = """
      LIMIT 100
 """
 
+KNOWN = "SELECT 1 FROM occupancy WHERE person_id = $1 AND community_id = $2 LIMIT 1"
+
 
 @dataclass(frozen=True, slots=True)
 class Occupancy:
@@ -164,3 +166,8 @@ async def roles(db: Reader, house_ids: Sequence[UUID], *, today: date) -> dict[t
     """(house, person) → role of every current tie of the houses."""
     rows: list[Record] = await db.fetch(ROLES, list(house_ids), today)
     return {(row["house_id"], row["person_id"]): row["role"] for row in rows}
+
+
+async def is_known(db: Reader, *, person_id: UUID, community_id: UUID) -> bool:
+    """Whether the person lives, or ever lived, in the community."""
+    return await db.fetchval(KNOWN, person_id, community_id) is not None

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from backend.kernel.http import Page, Strict, example
 from backend.property.communities import Building, Community, Unit
-from backend.property.houses import Features, House, HouseKind
+from backend.property.houses import Features, House
+from backend.property.kinds import HouseKind
 
 Name = Annotated[str, Field(min_length=1, max_length=60)]
 Area = Annotated[int, Field(gt=0, le=10**10)]

@@ -1,0 +1,16 @@
+"""Jobs of the roster: event → function, and what runs by the clock."""
+
+from collections.abc import Mapping
+from datetime import time
+
+from backend.kernel.outbox import Handler
+from backend.kernel.periodic import Daily, Periodic
+from backend.roster import exports, imports
+
+HANDLERS: Mapping[str, Handler] = {
+    imports.UPLOADED: imports.check,
+    imports.CONFIRMED: imports.carry_out,
+    exports.APPROVED: exports.write,
+}
+
+PERIODIC: tuple[Periodic, ...] = (Periodic("roster.expire_exports", Daily(time(3, 20)), exports.expire),)
