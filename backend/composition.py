@@ -5,13 +5,14 @@ from typing import Any
 
 from sanic import Sanic
 
-from backend import system_routes
+from backend import start_page, system_routes
 from backend.fees import admin as fee_admin
 from backend.fees import approvals as fee_approvals
 from backend.fees import checks as fee_checks
 from backend.fees import handlers as fee_handlers
 from backend.identity import admin as identity_admin
 from backend.identity import checks as identity_checks
+from backend.identity import handlers as identity_handlers
 from backend.identity.principals import authenticate
 from backend.kernel import edge
 from backend.kernel.approvals import ApprovalKind
@@ -27,6 +28,7 @@ from backend.messaging import handlers as message_handlers
 from backend.property import admin as property_admin
 from backend.property import applications
 from backend.property import checks as property_checks
+from backend.property import handlers as property_handlers
 from backend.roster import admin as roster_admin
 from backend.roster import exports as roster_exports
 from backend.roster import handlers as roster_handlers
@@ -56,6 +58,7 @@ MODELS = (
 )
 
 ROUTES: tuple[Route, ...] = (
+    *start_page.ROUTES,
     *system_routes.routes(lambda: ROUTES),
     *login.ROUTES,
     *me.ROUTES,
@@ -98,6 +101,8 @@ CHECKS: tuple[Check, ...] = (
 )
 
 PERIODIC: tuple[Periodic, ...] = (
+    *identity_handlers.PERIODIC,
+    *property_handlers.PERIODIC,
     *roster_handlers.PERIODIC,
     *fee_handlers.PERIODIC,
     *payment_handlers.PERIODIC,

@@ -56,6 +56,12 @@ def totp_address(secret: str, *, account: str, issuer: str) -> str:
     return address
 
 
+def totp_code(secret: str, *, at: datetime) -> str:
+    """The code that an authenticator app shows at `at`."""
+    code: str = pyotp.TOTP(secret, interval=STEP_S).at(at)
+    return code
+
+
 def verify_totp(secret: str, code: str, *, at: datetime, last_step: int | None) -> int | None:
     """The time step that `code` belongs to, one step before or after `at` included; None when it is wrong.
 

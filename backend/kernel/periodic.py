@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from backend.kernel.clock import SHANGHAI
+from backend.kernel.db import Reader
 from backend.kernel.resources import Resources
 
 Run = Callable[[Resources, str], Awaitable[None]]
+
+LAST_DONE = "SELECT max(finished_at) FROM periodic_run WHERE state = 'DONE'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +75,9 @@ def due_periods(every: Minutes | Daily, last: str | None, now: datetime, *, limi
     while periods[-1] < latest and len(periods) < limit:
         periods.append(every.after(periods[-1]))
     return periods
+
+
+async def last_done_at(db: Reader) -> datetime | None:
+    """When a worker last completed a period: some are done every minute, so it tells whether any worker is at work."""
+    at: datetime | None = await db.fetchval(LAST_DONE)
+    return at

@@ -38,13 +38,13 @@ LAYOUTS = (
     Layout(
         BILL_ISSUED.name,
         "物业账单通知",
-        {"thing1": "houses", "thing2": "item", "thing3": "period", "amount4": "amount", "time5": "due_on"},
+        {"thing1": "houses", "thing2": "item", "thing3": "period", "amount4": "amount", "date5": "due_on"},
         {
             "thing1": "1栋1单元101",
             "thing2": "物业费",
             "thing3": "2026年9月",
             "amount4": "226.54元",
-            "time5": "2026-09-30",
+            "date5": "2026-09-30",
         },
     ),
     Layout(

@@ -1,0 +1,215 @@
+"""The start page `/`, in sandbox mode only: what runs, who can log in, where to pay, what to try next.
+
+Everything that is shown is escaped. Nothing on it is needed by the product: a part that is away is shown as away.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from datetime import datetime, timedelta
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import orjson
+from redis.exceptions import RedisError
+
+from backend.kernel import clock, passwords, periodic
+from backend.kernel.auth import PUBLIC
+from backend.kernel.clock import SHANGHAI
+from backend.kernel.config import Mode
+from backend.kernel.errors import AppError, NotFound
+from backend.kernel.http import Call, Reply, Route
+from backend.kernel.money import yuan_text
+from backend.kernel.resources import Resources
+from backend.seeding import demo_file
+from backend.seeding.demo_file import Demo, ResidentLogin
+
+PAGE = Template((Path(__file__).parent / "start_page.html").read_text(encoding="utf-8"))
+WITHIN_S = 2.0
+# A worker completes periods every minute; its first ones follow its start by seconds.
+WORKER_SEEN = timedelta(minutes=3)
+SHOWN_RESIDENTS = 8
+SHOWN_ORDERS = 10
+ROLES = {"owner": "业主", "family": "家人", "tenant": "租客"}
+
+STAFF_COMMANDS = Template("""\
+value() { sed "s/.*\\"$$1\\": *\\"\\([^\\"]*\\)\\".*/\\1/"; }
+# 把 PASSWORD 和 CODE 换成上面表里项目经理的密码和动态验证码
+token=$$(curl -s $api/admin/v1/login -H 'Content-Type: application/json' \\
+  -d '{"login":"manager","password":"PASSWORD","totp":"CODE"}' | value token)
+curl -s $api/admin/v1/billing-runs -H "Authorization: Bearer $$token"
+""")
+
+RESIDENT_COMMANDS = Template("""\
+value() { sed "s/.*\\"$$1\\": *\\"\\([^\\"]*\\)\\".*/\\1/"; }
+# 1. 打开小程序（wx.login）并登录；u_… 是上面表里的沙箱用户
+code=$$(curl -s -X POST $sandbox/control/users/$user/login-code -d '{"appid":"$appid"}' | value code)
+token=$$(curl -s $api/api/v1/login -H 'Content-Type: application/json' \\
+  -d "{\\"appid\\":\\"$appid\\",\\"code\\":\\"$$code\\"}" | value token)
+# 2. 我的账单
+curl -s $api/api/v1/bills -H "Authorization: Bearer $$token"
+# 3. 支付：把 BILL 换成账单的 id；下单后刷新本页，在“去支付”里打开收银台
+curl -s $api/api/v1/payments -H "Authorization: Bearer $$token" -H "Idempotency-Key: $$(date +%s%N)" \\
+  -H 'Content-Type: application/json' -d '{"bill_ids":["BILL"]}'
+""")
+
+
+async def show(call: Call[None, None]) -> Reply:
+    """The page; NotFound in live mode."""
+    res = call.res
+    if res.settings.mode is Mode.LIVE:
+        raise NotFound("没有这个地址。", code="no_such_route")
+    demo = demo_file.read(res.settings.data_dir)
+    now = res.clock.now()
+    parts, orders = await asyncio.gather(_parts(res), _open_orders(res, demo))
+    text = PAGE.substitute(
+        community=escape(demo.community if demo and demo.community else "还没有示例数据"),
+        parts="".join(f'<li class="{"ok" if up else "bad"}">{name}：{escape(said)}</li>' for name, up, said in parts),
+        now=f"{now.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}",
+        moved=_moved(res),
+        staff=_staff(demo, now),
+        residents=_residents(demo),
+        orders=orders,
+        staff_commands=escape(STAFF_COMMANDS.substitute(api=res.settings.public_url)),
+        resident_commands=escape(_resident_commands(res, demo)),
+    )
+    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    return Reply(
+        body=text.encode(), content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": policy}
+    )
+
+
+def _moved(res: Resources) -> str:
+    step = timedelta(seconds=clock.read_offset_s(res.settings.data_dir))
+    return f"，比实际时间快 {step.days} 天 {step.seconds // 3600} 小时" if step else ""
+
+
+async def _parts(res: Resources) -> list[tuple[str, bool, str]]:
+    """Name, whether it answers, and what it says, of every part."""
+    asked = (
+        ("PostgreSQL", _postgres(res)),
+        ("Redis", _redis(res)),
+        ("沙箱", _sandbox(res)),
+        ("后台任务", _worker(res)),
+    )
+    said = await asyncio.gather(*(_said(answer) for _, answer in asked))
+    return [(name, up, text) for (name, _), (up, text) in zip(asked, said, strict=True)]
+
+
+async def _said(answer: Awaitable[str]) -> tuple[bool, str]:
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            return True, await answer
+    except (AppError, RedisError, OSError, TimeoutError):
+        return False, "没有响应"
+
+
+async def _postgres(res: Resources) -> str:
+    version = str(await res.db.fetchval("SHOW server_version"))
+    return f"正常，版本 {version.split()[0]}"
+
+
+async def _redis(res: Resources) -> str:
+    await res.redis.ping()
+    return "正常"
+
+
+async def _sandbox(res: Resources) -> str:
+    await _control(res, "/health")
+    return "正常"
+
+
+async def _worker(res: Resources) -> str:
+    seen_at = await periodic.last_done_at(res.db)
+    if seen_at is None or res.clock.now() - seen_at > WORKER_SEEN:
+        raise TimeoutError
+    return "正常"
+
+
+async def _control(res: Resources, path: str) -> Any:
+    url = f"{res.settings.wechat_pay_url.rstrip('/')}/control{path}"
+    answer = await res.egress.request("GET", url, total_s=WITHIN_S)
+    if answer.status != 200:
+        raise TimeoutError
+    return orjson.loads(answer.body)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of cells that are HTML already."""
+    head = "".join(f"<th>{name}</th>" for name in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _code(text: str) -> str:
+    return f"<code>{escape(text)}</code>"
+
+
+def _staff(demo: Demo | None, now: datetime) -> str:
+    if demo is None:
+        return '<p class="note">没有示例员工。</p>'
+    rows = [
+        (
+            escape(login.title),
+            escape(login.name),
+            _code(login.login),
+            _code(login.password),
+            _code(passwords.totp_code(login.totp_secret, at=now)) if login.totp_secret else "不需要",
+        )
+        for login in demo.staff
+    ]
+    return _table(("角色", "姓名", "登录名", "密码", "动态验证码"), rows)
+
+
+def _chosen(demo: Demo) -> list[ResidentLogin]:
+    """Some owners, and everybody else: family and tenants see less."""
+    owners = [one for one in demo.residents if one.role == "owner"]
+    others = [one for one in demo.residents if one.role != "owner"]
+    return [*reversed(owners[-SHOWN_RESIDENTS // 2 :]), *others[: SHOWN_RESIDENTS // 2]]
+
+
+def _residents(demo: Demo | None) -> str:
+    if demo is None or not demo.residents:
+        return '<p class="note">没有示例住户。</p>'
+    rows = [
+        (escape(one.name), escape(one.house), ROLES.get(one.role, ""), _code(one.phone), _code(one.user_id))
+        for one in _chosen(demo)
+    ]
+    return _table(("姓名", "房屋", "身份", "手机号", "沙箱用户"), rows)
+
+
+def _resident_commands(res: Resources, demo: Demo | None) -> str:
+    user_id = _chosen(demo)[0].user_id if demo and demo.residents else "u_…"
+    return RESIDENT_COMMANDS.substitute(
+        api=res.settings.public_url,
+        sandbox=res.settings.wechat_api_url,
+        appid=demo.miniprogram if demo else "wx…",
+        user=user_id,
+    )
+
+
+async def _open_orders(res: Resources, demo: Demo | None) -> str:
+    """Orders that wait for their money, with their cashier."""
+    if demo is None or not demo.mchid:
+        return '<p class="note">还没有登记收款商户。</p>'
+    try:
+        known = (await _control(res, f"/orders?mchid={demo.mchid}"))["orders"]
+    except (AppError, TimeoutError):
+        return '<p class="note">沙箱没有响应，暂时看不到待支付的订单。</p>'
+    waiting = [order for order in known if order["state"] == "NOTPAY"][-SHOWN_ORDERS:]
+    if not waiting:
+        return '<p class="note">现在没有待支付的订单。用上面的命令以住户身份下单，再刷新本页。</p>'
+    rows = [
+        (escape(order["description"]), f"{yuan_text(order['total_fen'])} 元", _cashier(res, order["prepay_id"]))
+        for order in reversed(waiting)
+    ]
+    return _table(("内容", "金额", ""), rows)
+
+
+def _cashier(res: Resources, prepay_id: str) -> str:
+    url = f"{res.settings.wechat_pay_url.rstrip('/')}/cashier/{prepay_id}"
+    return f'<a class="pay" href="{escape(url)}" target="_blank" rel="noopener">打开收银台</a>'
+
+
+ROUTES: tuple[Route, ...] = (Route("GET", "/", show, PUBLIC, "Start page; off in live mode."),)
