@@ -113,7 +113,7 @@ async def _live(
     paid = paid_fen = 0
     for day, payers_of_ten in paydays:
         traveller.go(month.replace(day=day), PAYING_HOUR)
-        payers = [owner for number, owner in enumerate(owners) if number % 10 < payers_of_ten]
+        payers = [owner for number, owner in enumerate(owners) if number % 10 >= 10 - payers_of_ten]
         orders, amount_fen = await history.pay_bills(res, community_id, payers)
         paid, paid_fen = paid + orders, paid_fen + amount_fen
         await history.do_jobs(res, HANDLERS)
@@ -122,7 +122,7 @@ async def _live(
 
 async def _leave_open(res: Resources, demo: Demo, joined: Sequence[Joined]) -> None:
     """One resident is about to pay at this moment: somebody who opens the start page finds a cashier to try."""
-    for payer in reversed([one for one in joined if one.role == "owner"]):
+    for payer in joined:
         if await history.place(res, UUID(demo.community_id), payer) is not None:
             return
 

@@ -166,7 +166,7 @@ def _chosen(demo: Demo) -> list[ResidentLogin]:
     """Some owners, and everybody else: family and tenants see less."""
     owners = [one for one in demo.residents if one.role == "owner"]
     others = [one for one in demo.residents if one.role != "owner"]
-    return [*reversed(owners[-SHOWN_RESIDENTS // 2 :]), *others[: SHOWN_RESIDENTS // 2]]
+    return [*owners[: SHOWN_RESIDENTS // 2], *others[: SHOWN_RESIDENTS // 2]]
 
 
 def _residents(demo: Demo | None) -> str:
