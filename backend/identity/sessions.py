@@ -26,7 +26,6 @@ SLIDE = "UPDATE session SET expires_at = $2 WHERE token_hash = $1 AND revoked_at
 REVOKE = "UPDATE session SET revoked_at = $2 WHERE token_hash = $1 AND revoked_at IS NULL"
 REVOKE_STAFF = "UPDATE session SET revoked_at = $2 WHERE staff_id = $1 AND revoked_at IS NULL"
 REVOKE_WECHAT_USER = "UPDATE session SET revoked_at = $2 WHERE wechat_user_id = $1 AND revoked_at IS NULL"
-PURGE = "DELETE FROM session WHERE expires_at < $1 OR revoked_at < $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +78,3 @@ async def revoke_of_staff(tx: Tx, staff_id: UUID) -> None:
 async def revoke_of_wechat_user(tx: Tx, wechat_user_id: UUID) -> None:
     """End every session of one openid."""
     await tx.execute(REVOKE_WECHAT_USER, wechat_user_id, tx.now)
-
-
-async def purge(tx: Tx, *, kept: timedelta = timedelta(days=30)) -> None:
-    """Retention: forget sessions that ended longer ago than `kept`."""
-    await tx.execute(PURGE, tx.now - kept)

@@ -20,7 +20,8 @@ def _read(body: bytes) -> bytes:
         parsed = columns.parse(workbook.read(body))
     except workbook.Refused as refused:
         return orjson.dumps({"refused": str(refused)})
-    return orjson.dumps({"rows": parsed.rows, "problems": parsed.problems, "problem_count": parsed.problem_count})
+    answer = {"rows": parsed.rows, "problems": parsed.problems, "problem_count": parsed.problem_count}
+    return orjson.dumps(answer, default=tuple)
 
 
 def _write(body: bytes) -> bytes:

@@ -8,10 +8,12 @@ from typing import Any
 
 import orjson
 
+from backend.kernel import log
 from backend.kernel.errors import Unavailable
 from backend.roster.columns import HEADERS, NOTES, Listed, ParsedRow, Problem
 
 DEADLINE_S = 55
+logger = log.get_logger("roster")
 _ROOT = Path(__file__).parents[2]
 
 
@@ -65,9 +67,13 @@ async def _child(verb: str, body: bytes) -> bytes | None:
         async with asyncio.timeout(DEADLINE_S):
             answer, _ = await process.communicate(body)
     except TimeoutError:
+        logger.warning("roster_child_slow", verb=verb, size_bytes=len(body))
         return None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return answer if process.returncode == 0 else None
+    if process.returncode != 0:
+        logger.warning("roster_child_failed", verb=verb, size_bytes=len(body), exit_code=process.returncode)
+        return None
+    return answer

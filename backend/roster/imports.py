@@ -82,7 +82,7 @@ ERRORS = """
      WHERE i.id = $1 AND e.n > $2 ORDER BY e.n LIMIT $3
 """
 # One import of a community at a time.
-LOCK_COMMUNITY = "SELECT pg_advisory_xact_lock(hashtextextended('roster:' || $1::text, 0))"
+LOCK_COMMUNITY = "SELECT pg_advisory_xact_lock(hashtextextended('roster:' || $1::uuid::text, 0))"
 
 
 @dataclass(frozen=True, slots=True)
