@@ -43,9 +43,10 @@ async def on_run_given_up(job: Job) -> None:
 
 async def _in_chunks(job: Job, chunk: Callable[[Tx], Awaitable[Progress]]) -> None:
     """Commit chunk after chunk; the row is marked done with the end, or with the event that goes on."""
-    began = time.monotonic()
-    progress = Progress(done=False, rows=0)
-    while not progress.done and time.monotonic() - began < BUDGET_S:
+    ends_at = time.monotonic() + BUDGET_S
+    progress = await job.res.db.transact(chunk)
+    await failpoint("billing_run.after_chunk")
+    while not progress.done and time.monotonic() < ends_at:
         progress = await job.res.db.transact(chunk)
         await failpoint("billing_run.after_chunk")
 
