@@ -81,7 +81,7 @@ ROUNDING = """
       JOIN run r ON r.id = b.run_id
       JOIN (SELECT bill_id, sum(exact_num / exact_den) AS exact_fen FROM bill_line GROUP BY bill_id) AS l
         ON l.bill_id = b.id
-     WHERE abs(b.principal_fen - l.exact_fen) > r.unit_fen
+     WHERE abs(b.principal_fen - l.exact_fen) >= r.unit_fen
 """
 
 CHECKS = (
