@@ -53,7 +53,7 @@ CHANGE_HOUSES = f"""
                      floor = coalesce(r.floor, house.floor),
                      handover_on = coalesce(r.handover_on, house.handover_on)
       FROM {_ROWS}
-     WHERE house.id = ($10::uuid[])[r.n]
+     WHERE house.id = ($10::uuid[])[r.n] AND house.community_id = $1
 """  # noqa: S608 - constants
 PUT_HOUSES = f"""
     INSERT INTO house (id, community_id, building_id, unit_id, code, label, search_key, kind, gross_area_cm2,
