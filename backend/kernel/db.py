@@ -232,6 +232,13 @@ def _dump(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
+async def _leave_as_is(connection: asyncpg.Connection) -> None:
+    """Nothing outlives a transaction here (settings and locks are of the transaction), so nothing is reset.
+
+    asyncpg itself rolls back what was left open; its default reset would cost a round trip per use.
+    """
+
+
 async def _prepare_connection(connection: asyncpg.Connection) -> None:
     for kind in ("json", "jsonb"):
         await connection.set_type_codec(kind, encoder=_dump, decoder=orjson.loads, schema="pg_catalog")
@@ -262,6 +269,7 @@ async def open_database(
         minsize=min(2, pool_size),
         maxsize=pool_size,
         init=_prepare_connection,
+        reset=_leave_as_is,
         timeout=5,
         server_settings={
             "application_name": "linli",
