@@ -1,15 +1,17 @@
 """The only file that knows arq (0.28): how leases are pushed to Redis and consumed from it.
 
-Redis holds ids alone. A job is `<outbox id>:<attempt>`, so that pushing one twice is one job, and a result is never
-kept. arq's two keys are written here in pipelines, because `enqueue_job` takes four round trips each. Jobs are worked
-oldest row first. Redis may go away, hang or come back empty at any moment: the consumer starts a new arq worker, jobs
-under way end in peace, and the outbox brings back what was lost (I-16).
+Redis holds copies of leases and owns nothing. A job is `<outbox id>:<attempt>`, so that pushing one twice is one job,
+and a result is never kept. arq's two keys are written here in pipelines, because `enqueue_job` takes four round trips
+each. Jobs are worked oldest row first. Redis may go away, hang or come back empty at any moment: the consumer starts a
+new arq worker, jobs under way end in peace, and the outbox brings back what was lost (I-16).
 """
 
 import asyncio
 import signal
+import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -31,14 +33,21 @@ SHUTDOWN_WAIT_S = 30
 RESTART_PAUSE_S = 0.5
 REDIS_AWAY = (RedisError, OSError, TimeoutError)
 _FUNCTION = "work"
+_KEEPALIVE = {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3, socket.TCP_USER_TIMEOUT: 20_000}
 logger = log.get_logger("queue")
 
 Work = Callable[[Lease, bool], Awaitable[None]]
 
 
-def connect(redis_url: str) -> ArqRedis:
-    """A client of arq's kind whose every call ends within two seconds."""
-    client: ArqRedis = ArqRedis.from_url(redis_url, socket_timeout=2.0, socket_connect_timeout=2.0)
+def connect(redis_url: str, *, timeout_s: float | None) -> ArqRedis:
+    """A client of arq's kind whose calls end within `timeout_s`, or wait as long as the peer's machine is alive."""
+    client: ArqRedis = ArqRedis.from_url(
+        redis_url,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=2.0,
+        socket_keepalive=True,
+        socket_keepalive_options=_KEEPALIVE,
+    )
     client.job_serializer, client.job_deserializer = orjson.dumps, orjson.loads
     client.default_queue_name, client.expires_extra_ms = default_queue_name, BODY_TTL_MS
     return client
@@ -49,11 +58,19 @@ def job_id(lease: Lease) -> str:
     return f"{lease.id}:{lease.attempt}"
 
 
+def _written(lease: Lease) -> tuple[Any, ...]:
+    return lease.id, lease.attempt, lease.event, lease.payload, lease.failures, lease.claimed_at
+
+
+def _read(row_id: int, attempt: int, event: str, payload: Mapping[str, Any], failures: int, claimed_at: str) -> Lease:
+    return Lease(row_id, attempt, event, payload, failures, datetime.fromisoformat(claimed_at))
+
+
 class Queue:
     """The producing side; every call raises one of REDIS_AWAY while Redis does not answer."""
 
     def __init__(self, redis_url: str) -> None:
-        self._redis = connect(redis_url)
+        self._redis = connect(redis_url, timeout_s=2.0)
 
     async def depth(self) -> int:
         """Jobs in Redis, those under way included."""
@@ -65,7 +82,7 @@ class Queue:
             chunk = leases[start : start + PIPELINE]
             async with self._redis.pipeline(transaction=False) as pipe:
                 for lease in chunk:
-                    body = serialize_job(_FUNCTION, (lease.id, lease.attempt), {}, None, 0, serializer=orjson.dumps)
+                    body = serialize_job(_FUNCTION, _written(lease), {}, None, 0, serializer=orjson.dumps)
                     pipe.psetex(job_key_prefix + job_id(lease), BODY_TTL_MS, body)
                 pipe.zadd(default_queue_name, {job_id(lease): lease.id for lease in chunk})
                 await pipe.execute()
@@ -99,12 +116,13 @@ async def consume(
 
 
 def _worker(redis_url: str, work: Work, job_timeout_s: int, max_jobs: int) -> Worker:
-    async def run(ctx: Mapping[str, Any], row_id: int, attempt: int) -> None:
-        await work(Lease(row_id, attempt), ctx["job_try"] > 1)
+    async def run(ctx: Mapping[str, Any], *lease: Any) -> None:
+        await work(_read(*lease), ctx["job_try"] > 1)
 
     return Worker(
         functions=[func(run, name=_FUNCTION, max_tries=1_000)],
-        redis_pool=connect(redis_url),
+        # No time-out per call: it would cost a tenth of the rate, and a worker has nothing to do without Redis.
+        redis_pool=connect(redis_url, timeout_s=None),
         queue_name=default_queue_name,
         handle_signals=False,
         job_completion_wait=SHUTDOWN_WAIT_S,

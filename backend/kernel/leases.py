@@ -8,9 +8,10 @@ Leases alone are measured by PostgreSQL's own clock, here and nowhere else: they
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from backend.kernel import metrics
 from backend.kernel.db import Database
@@ -39,7 +40,7 @@ CLAIM = """
        SET state = 'LEASED', attempt = o.attempt + 1, lease_until = clock_timestamp() + make_interval(secs => $3)
       FROM due
      WHERE o.id = due.id
- RETURNING o.id, o.attempt
+ RETURNING o.id, o.attempt, o.event, o.payload, o.failures
 """
 
 RELEASE = """
@@ -64,18 +65,11 @@ SWEEP = """
     SELECT count(*) FROM freed
 """
 
-TAKE = """
-    SELECT event, payload, failures,
-           lease_until > clock_timestamp() + make_interval(secs => $3) AS long_enough
-      FROM outbox
-     WHERE id = $1 AND attempt = $2 AND state = 'LEASED'
-"""
-
 EXTEND = """
     UPDATE outbox
        SET lease_until = clock_timestamp() + make_interval(secs => $3), failures = failures + $4
      WHERE id = $1 AND attempt = $2 AND state = 'LEASED'
- RETURNING event, payload, failures
+ RETURNING failures
 """
 
 PUT_BACK = """
@@ -108,16 +102,23 @@ FIGURES = """
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One row that is ours for a while: its id, and the attempt that fences us from others."""
+    """One row that is ours for a while; `attempt` fences us from others."""
 
     id: int
     attempt: int
+    event: str
+    payload: Mapping[str, Any]
+    failures: int
+    claimed_at: datetime
 
 
 async def claim(db: Database, *, limit: int, lease_s: float) -> list[Lease]:
     """Lease up to `limit` rows that are due, oldest first, for `lease_s` seconds."""
-    rows = await db.fetch(CLAIM, db.clock.now(), limit, lease_s)
-    return [Lease(row["id"], row["attempt"]) for row in rows]
+    now = db.clock.now()
+    return [
+        Lease(row["id"], row["attempt"], row["event"], row["payload"], row["failures"], now)
+        for row in await db.fetch(CLAIM, now, limit, lease_s)
+    ]
 
 
 async def release(db: Database, leases: Sequence[Lease]) -> None:
@@ -133,20 +134,17 @@ async def sweep(db: Database) -> int:
 async def take(res: Resources, lease: Lease, *, started_before: bool) -> Job | None:
     """The job of a lease, with enough of it left to finish in time; None when the row is no longer ours.
 
-    `started_before`: this very attempt was begun once and never ended, so its worker died: that is a failure.
+    A young lease is surely ours and costs no query; what waited long in the queue is asked for. `started_before`: this
+    very attempt was begun once and never ended, so its worker died: that is a failure.
     """
-    if not started_before:
-        row = await res.db.fetchrow(TAKE, lease.id, lease.attempt, float(res.settings.job_timeout_s))
-        if row is None:
+    failures = lease.failures
+    spare = timedelta(seconds=res.settings.lease_s - res.settings.job_timeout_s)
+    if started_before or res.clock.now() >= lease.claimed_at + spare:
+        lease_s = float(res.settings.lease_s)
+        failures = await res.db.fetchval(EXTEND, lease.id, lease.attempt, lease_s, int(started_before))
+        if failures is None:
             return None
-        if row["long_enough"]:
-            return _job(res, lease, row["event"], row["payload"], row["failures"])
-    row = await res.db.fetchrow(EXTEND, lease.id, lease.attempt, float(res.settings.lease_s), int(started_before))
-    return None if row is None else _job(res, lease, row["event"], row["payload"], row["failures"])
-
-
-def _job(res: Resources, lease: Lease, event: str, payload: dict[str, object], failures: int) -> Job:
-    return Job(res, lease.id, lease.attempt, event, payload, failures)
+    return Job(res, lease.id, lease.attempt, lease.event, lease.payload, failures)
 
 
 async def put_back(job: Job, reason: str, *, after_s: float | None = None) -> None:

@@ -160,7 +160,7 @@ async def test_the_outbox_row_and_the_effect_commit_together(res: Resources) -> 
     assert (row["state"], row["failures"]) == ("READY", 1)
 
 
-async def test_a_job_given_to_another_attempt_cannot_mark_the_row_done(res: Resources) -> None:
+async def test_a_job_given_to_another_attempt_cannot_mark_the_row_done(res: Resources, clock: FrozenClock) -> None:
     await rig.emit(res.db, "test.counted", {"n": 1})
     first = await claim_one(res)
     late = await leases.take(res, first, started_before=False)
@@ -173,6 +173,7 @@ async def test_a_job_given_to_another_attempt_cannot_mark_the_row_done(res: Reso
     assert await effects(res) == 0
     await rig.work_one(res, HANDLERS, second)
     assert await effects(res) == 1
+    clock.advance(timedelta(seconds=res.settings.lease_s - res.settings.job_timeout_s))
     assert await leases.take(res, first, started_before=False) is None
 
 
