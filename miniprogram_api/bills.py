@@ -36,12 +36,12 @@ _BILL = f"{_BILLS}/{{bill_id}}"
 
 ROUTES = (
     Route(
-        "GET", _BILLS, list_bills, RESIDENT, "My bills, newest period first", query=BillsQuery, answer=BillsAnswer,
+        "GET", _BILLS, list_bills, RESIDENT, "我的账单", query=BillsQuery, answer=BillsAnswer,
         errors=(BadRequest, Forbidden),
     ),
-    Route("GET", _BILL, show_bill, RESIDENT, "One bill with its lines", answer=BillDetail, errors=(NotFound,)),
+    Route("GET", _BILL, show_bill, RESIDENT, "账单详情", answer=BillDetail, errors=(NotFound,)),
     Route(
-        "GET", f"{_BILL}/explanation", explain_bill, RESIDENT, "Why this amount", answer=ExplanationAnswer,
+        "GET", f"{_BILL}/explanation", explain_bill, RESIDENT, "账单金额说明", answer=ExplanationAnswer,
         errors=(NotFound,),
     ),
 )  # fmt: skip

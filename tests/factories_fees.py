@@ -8,6 +8,7 @@ from uuid import UUID
 
 from backend.fees import billing_run, items, prices
 from backend.fees.billing_run import Run
+from backend.fees.checks import CHECKS as FEE_CHECKS
 from backend.fees.items import NewItem
 from backend.fees.plan import Formula, Liable, Nature
 from backend.kernel.audit import SYSTEM, Actor
@@ -16,7 +17,6 @@ from backend.kernel.db import Database, Tx
 from backend.kernel.money import Rounding, RoundingUnit
 from backend.kernel.resources import Resources
 from backend.ledger.checks import CHECKS as LEDGER_CHECKS
-from backend.fees.checks import CHECKS as FEE_CHECKS
 from tests.factories import Community, Staff
 
 PROPERTY_FEE = NewItem(
@@ -39,7 +39,11 @@ PROPERTY_FEE = NewItem(
 
 
 async def item(
-    res: Resources, place: Community, *, rates: Sequence[tuple[int, date]] = ((2_500_000, date(2020, 1, 1)),), **over: object
+    res: Resources,
+    place: Community,
+    *,
+    rates: Sequence[tuple[int, date]] = ((2_500_000, date(2020, 1, 1)),),
+    **over: object,
 ) -> UUID:
     """An item, 物业费 by gross area unless told otherwise, with price versions (rate_micro, effective_from)."""
     new = replace(PROPERTY_FEE, **over)  # type: ignore[arg-type]
@@ -57,9 +61,7 @@ async def item(
 async def draft(res: Resources, item_id: UUID, day: date = date(2026, 9, 1), *, house_id: UUID | None = None) -> Run:
     """A run of the period in which `day` lies, not generated yet."""
     return await res.db.transact(
-        partial(
-            billing_run.create, actor=SYSTEM, item_id=item_id, communities=None, day=day, house_id=house_id
-        )
+        partial(billing_run.create, actor=SYSTEM, item_id=item_id, communities=None, day=day, house_id=house_id)
     )
 
 
@@ -88,9 +90,7 @@ async def published(
 
 async def publish(res: Resources, run: Run) -> None:
     """Publish a READY run."""
-    await res.db.transact(
-        partial(billing_run.publish, actor=SYSTEM, run_id=run.id, communities=(run.community_id,))
-    )
+    await res.db.transact(partial(billing_run.publish, actor=SYSTEM, run_id=run.id, communities=(run.community_id,)))
 
 
 async def bill_of(db: Database, house_id: UUID, **where: object) -> UUID:

@@ -188,42 +188,42 @@ _ITEMS = "/admin/v1/fee-items"
 _ITEM = f"{_ITEMS}/{{item_id}}"
 
 ROUTES = (
-    Route("GET", _ITEMS, list_items, READ, "Fee items", query=ItemsQuery, answer=ItemsAnswer),
+    Route("GET", _ITEMS, list_items, READ, "收费项目列表", query=ItemsQuery, answer=ItemsAnswer),
     Route(
-        "POST", _ITEMS, create_item, EDIT, "Create a fee item; its first price needs an approval", body=NewItemBody,
+        "POST", _ITEMS, create_item, EDIT, "新增收费项目（首个单价须审批）", body=NewItemBody,
         answer=ItemAnswer, status=201, creates=True, errors=(NotFound, Conflict, Invalid),
     ),
-    Route("GET", _ITEM, show_item, READ, "One fee item", answer=ItemAnswer, errors=(NotFound,)),
+    Route("GET", _ITEM, show_item, READ, "收费项目详情", answer=ItemAnswer, errors=(NotFound,)),
     Route(
-        "PATCH", _ITEM, change_item, EDIT, "Change a fee item", body=ItemChangesBody, answer=ItemAnswer,
+        "PATCH", _ITEM, change_item, EDIT, "修改收费项目", body=ItemChangesBody, answer=ItemAnswer,
         errors=(NotFound, Conflict),
     ),
     Route(
-        "POST", f"{_ITEM}/close", close_item, EDIT, "Close a fee item: no new runs", answer=ItemAnswer,
+        "POST", f"{_ITEM}/close", close_item, EDIT, "停用收费项目，不再出账", answer=ItemAnswer,
         errors=(NotFound, Conflict),
     ),
     Route(
-        "GET", f"{_ITEM}/prices", list_prices, READ, "Price versions of an item", answer=PricesAnswer,
+        "GET", f"{_ITEM}/prices", list_prices, READ, "收费项目的单价版本", answer=PricesAnswer,
         errors=(NotFound,),
     ),
     Route(
-        "POST", f"{_ITEM}/prices", propose_price, PRICE, "Propose a price; another person approves it",
+        "POST", f"{_ITEM}/prices", propose_price, PRICE, "申请单价，由另一人审批",
         body=PriceBody, answer=ProposedAnswer, status=202, creates=True, errors=(NotFound, Conflict, Invalid),
     ),
     Route(
-        "GET", f"{_ITEM}/exclusions", list_exclusions, READ, "Houses taken out of an item", query=Page,
+        "GET", f"{_ITEM}/exclusions", list_exclusions, READ, "不收费名单", query=Page,
         answer=ExclusionsAnswer, errors=(NotFound,),
     ),
     Route(
-        "POST", f"{_ITEM}/exclusions", exclude_house, EDIT, "Take a house out of an item", body=ExclusionBody,
+        "POST", f"{_ITEM}/exclusions", exclude_house, EDIT, "把房屋加入不收费名单", body=ExclusionBody,
         answer=ExclusionAnswer, status=201, creates=True, errors=(NotFound, Conflict),
     ),
     Route(
-        "DELETE", f"{_ITEM}/exclusions/{{house_id}}", include_house, EDIT, "Charge the house again", answer=Nothing,
+        "DELETE", f"{_ITEM}/exclusions/{{house_id}}", include_house, EDIT, "把房屋移出不收费名单", answer=Nothing,
         errors=(NotFound,),
     ),
     Route(
-        "GET", "/admin/v1/trial-balance", show_trial_balance, BOOKS, "Trial balance of a community on a day",
+        "GET", "/admin/v1/trial-balance", show_trial_balance, BOOKS, "小区某日的试算平衡表",
         query=TrialQuery, answer=TrialAnswer, errors=(NotFound,),
     ),
     *run_admin.ROUTES,

@@ -57,16 +57,16 @@ _BILL = "/admin/v1/bills/{bill_id}"
 
 ROUTES = (
     Route(
-        "GET", "/admin/v1/bills", list_bills, READ, "Bills of a house, newest period first", query=HouseBillsQuery,
+        "GET", "/admin/v1/bills", list_bills, READ, "某房屋的账单", query=HouseBillsQuery,
         answer=BillsAnswer,
     ),
-    Route("GET", _BILL, show_bill, READ, "One bill with its lines", answer=BillDetail, errors=(NotFound,)),
+    Route("GET", _BILL, show_bill, READ, "账单详情", answer=BillDetail, errors=(NotFound,)),
     Route(
-        "GET", f"{_BILL}/explanation", explain_bill, READ, "Why this amount", answer=ExplanationAnswer,
+        "GET", f"{_BILL}/explanation", explain_bill, READ, "账单金额说明", answer=ExplanationAnswer,
         errors=(NotFound,),
     ),
     Route(
-        "POST", f"{_BILL}/void", propose_void, VOID, "Propose to void a bill; another person approves it",
+        "POST", f"{_BILL}/void", propose_void, VOID, "申请作废账单，由另一人审批",
         body=ReasonBody, answer=ProposedAnswer, status=202, creates=True, errors=(NotFound, Conflict),
     ),
 )  # fmt: skip

@@ -99,24 +99,24 @@ _RUN = f"{_RUNS}/{{run_id}}"
 
 ROUTES = (
     Route(
-        "POST", _RUNS, create_run, RUN, "Make the drafts of a period, for all houses or one", body=NewRunBody,
+        "POST", _RUNS, create_run, RUN, "生成一期账单草稿（全部房屋或单户）", body=NewRunBody,
         answer=RunAnswer, status=201, creates=True, errors=(NotFound, Conflict, Invalid),
     ),
-    Route("GET", _RUNS, list_runs, READ, "Billing runs, newest first", query=RunsQuery, answer=RunsAnswer),
+    Route("GET", _RUNS, list_runs, READ, "出账批次列表", query=RunsQuery, answer=RunsAnswer),
     Route(
-        "GET", _RUN, preview_run, READ, "A run, and whom it left out and why", answer=PreviewAnswer,
+        "GET", _RUN, preview_run, READ, "出账批次预览：汇总与未出账原因", answer=PreviewAnswer,
         errors=(NotFound,),
     ),
     Route(
-        "GET", f"{_RUN}/bills", list_run_bills, READ, "Bills of a run, drafts too", query=Page,
+        "GET", f"{_RUN}/bills", list_run_bills, READ, "批次内的账单（含草稿）", query=Page,
         answer=DraftBillsAnswer, errors=(NotFound,),
     ),
     Route(
-        "POST", f"{_RUN}/publish", publish_run, PUBLISH, "Publish a run: its bills are visible and posted at once",
+        "POST", f"{_RUN}/publish", publish_run, PUBLISH, "发布批次：账单立即可见并入账",
         answer=RunAnswer, errors=(NotFound, Conflict),
     ),
     Route(
-        "POST", f"{_RUN}/cancel", cancel_run, RUN, "Give up a run that is not published", body=ReasonBody,
+        "POST", f"{_RUN}/cancel", cancel_run, RUN, "取消未发布的批次", body=ReasonBody,
         answer=RunAnswer, errors=(NotFound, Conflict),
     ),
 )  # fmt: skip

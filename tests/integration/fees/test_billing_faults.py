@@ -35,9 +35,7 @@ async def _town(res: Resources) -> UUID:
             gross_area_cm2=None if n % 9 == 4 else 500_000 + 7_919 * n,
             handover_on=date(2026, 9, 1 + n) if n % 5 == 1 else date(2020, 1, 1),
         )  # fmt: skip
-    return await factories_fees.item(
-        res, place, rates=[(2_500_000, date(2020, 1, 1)), (2_800_000, date(2026, 9, 11))]
-    )
+    return await factories_fees.item(res, place, rates=[(2_500_000, date(2020, 1, 1)), (2_800_000, date(2026, 9, 11))])
 
 
 def _child(url: str, run_id: UUID, armed: str = "") -> "subprocess.Popen[bytes]":
@@ -53,7 +51,8 @@ async def _wait(*children: "subprocess.Popen[bytes]") -> list[int]:
 async def _made(res: Resources, run_id: UUID) -> dict[str, object]:
     """All that a run has made, without ids."""
     lines = await res.db.fetch(
-        """SELECT b.house_id, b.principal_fen, b.due_on, l.seq, l.label, l.inputs, l.exact_num, l.exact_den, l.amount_fen
+        """SELECT b.house_id, b.principal_fen, b.due_on, l.seq, l.label, l.inputs, l.exact_num, l.exact_den,
+                  l.amount_fen
              FROM bill b JOIN bill_line l ON l.bill_id = b.id WHERE b.run_id = $1 ORDER BY b.house_id, l.seq""",
         run_id,
     )

@@ -52,9 +52,7 @@ async def test_a_long_generation_goes_on_in_another_job(res: Resources, monkeypa
         await factories.house(res, place, f"{101 + n}")
     run = await factories_fees.draft(res, await factories_fees.item(res, place))
     monkeypatch.setattr(handlers, "BUDGET_S", -1.0)
-    monkeypatch.setattr(
-        billing_run, "generate_chunk", partial(billing_run.generate_chunk, houses=2)
-    )
+    monkeypatch.setattr(billing_run, "generate_chunk", partial(billing_run.generate_chunk, houses=2))
     assert await _work(res, "fees.run_requested") == 1
     assert await _work(res, "fees.run_requested") == 1
     assert await _work(res, "fees.run_requested") == 0
@@ -215,7 +213,8 @@ async def test_void_and_reissue(res: Resources) -> None:
 async def _pay(res: Resources, place: factories.Community, bill_id: UUID, fen: int) -> None:
     async def work(tx: object) -> None:
         clearing = await accounts.ensure(
-            tx, accounts.Key(place.id, accounts.Code.CLEARING, uuid4())  # type: ignore[arg-type]
+            tx,
+            accounts.Key(place.id, accounts.Code.CLEARING, uuid4()),  # type: ignore[arg-type]
         )
         await payable.apply_paid(tx, lines=[(uuid4(), bill_id, fen, 0)], clearing_account=clearing)  # type: ignore[arg-type]
 
@@ -333,7 +332,9 @@ async def test_the_daily_scan_makes_missed_runs_once_and_never_publishes(res: Re
     await handlers.scan(res, "2026-12-05")
     rows = await res.db.fetch("SELECT period_start, state, created_by FROM billing_run ORDER BY period_start")
     assert [tuple(row) for row in rows] == [(date(2026, month, 1), "DRAFT", None) for month in (9, 10, 11, 12)]
-    await res.db.execute("UPDATE billing_run SET state = 'CANCELLED', cleared_at = $1 WHERE period_start = '2026-10-01'", clock.now())
+    await res.db.execute(
+        "UPDATE billing_run SET state = 'CANCELLED', cleared_at = $1 WHERE period_start = '2026-10-01'", clock.now()
+    )
     await handlers.scan(res, "2026-12-05")
     assert await res.db.fetchval("SELECT count(*) FROM billing_run WHERE item_id = $1", item_id) == 4
 

@@ -44,7 +44,9 @@ def test_two_segments_are_told_one_after_the_other() -> None:
         inputs={"months": {"whole": 0, "tail_days": 15, "tail_of": 30}},
     )  # fmt: skip
     told = _told(first, _line(), fen=72_338)
-    assert told.summary.startswith("物业费 2026年9月：2026年9月1日至9月15日，建筑面积 89.35 m² × 2.50 元/m²·月 × 15/30 个月")
+    assert told.summary.startswith(
+        "物业费 2026年9月：2026年9月1日至9月15日，建筑面积 89.35 m² × 2.50 元/m²·月 × 15/30 个月"
+    )
     assert told.summary.endswith("合计 723.38 元。")
 
 
@@ -60,7 +62,9 @@ def test_an_endless_decimal_is_about() -> None:
     assert _told(_line(exact_num=200_000, exact_den=3), fen=66_667).steps[0].exact == "约 666.666666"
 
 
-@pytest.mark.parametrize(("micro", "text"), [(2_500_000, "2.50"), (150_000, "0.15"), (123_456, "0.123456"), (0, "0.00")])
+@pytest.mark.parametrize(
+    ("micro", "text"), [(2_500_000, "2.50"), (150_000, "0.15"), (123_456, "0.123456"), (0, "0.00")]
+)
 def test_rates_read_as_people_write_them(micro: int, text: str) -> None:
     assert rate_text(micro) == text
 
