@@ -16,7 +16,7 @@ _SEALED = """
 CHECKS: tuple[Check, ...] = (
     Check(
         code="I-24",
-        title="people, sessions of WeChat and second factors: ciphertext of a known key only",
+        title="个人信息、微信会话和第二因素只以已知密钥的密文保存",
         sql=f"""
             SELECT s.place, s.id FROM ({_SEALED}) AS s
              WHERE length(s.sealed) < 31 OR get_byte(s.sealed, 0) <> 1
@@ -26,7 +26,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         code="I-24",
-        title="a phone is looked up by its blind index alone",
+        title="手机号只通过盲索引查找",
         sql="""
             SELECT id FROM person
              WHERE (phone_sealed IS NULL) <> (phone_blind IS NULL)
@@ -35,7 +35,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         code="I-22",
-        title="every role that a person granted has its entry in the audit",
+        title="每次授予角色都有审计记录",
         sql="""
             SELECT r.staff_id, r.role FROM staff_role r
              WHERE r.granted_by IS NOT NULL
@@ -46,7 +46,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         code="I-23",
-        title="no session of a disabled member of staff is open",
+        title="停用的员工没有有效的登录",
         sql="""
             SELECT m.id FROM staff m JOIN session s ON s.staff_id = m.id
              WHERE m.state = 'DISABLED' AND s.revoked_at IS NULL

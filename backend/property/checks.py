@@ -5,7 +5,7 @@ from backend.kernel.checks import Check
 CHECKS: tuple[Check, ...] = (
     Check(
         code="I-23",
-        title="a house stands in the community of its building and of its unit",
+        title="房屋与其楼栋、单元同属一个小区",
         sql="""
             SELECT h.id FROM house h
               JOIN unit u ON u.id = h.unit_id
@@ -15,7 +15,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         code="I-23",
-        title="a tie carries number and community of its house",
+        title="住户关系与其房屋的编号、小区一致",
         sql="""
             SELECT o.id FROM occupancy o LEFT JOIN house h ON h.id = o.house_id
              WHERE h.id IS NULL OR h.no <> o.house_no OR h.community_id <> o.community_id
@@ -23,7 +23,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         code="I-23",
-        title="a used family code made one tie to its house",
+        title="每个用过的家庭码恰好建立了一个住户关系",
         sql="""
             SELECT c.house_id, c.used_by FROM family_code c
              WHERE c.used_at IS NOT NULL
@@ -34,7 +34,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         code="I-22",
-        title="a tie made by a person has its entry in the audit",
+        title="每个由人建立的住户关系都有审计记录",
         sql="""
             SELECT o.id FROM occupancy o
              WHERE o.source IN ('family_code', 'application', 'staff')
