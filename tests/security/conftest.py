@@ -1,0 +1,93 @@
+"""A served application per module: the matrix asks some two thousand questions of one world."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from backend.kernel.config import Settings
+from backend.kernel.embedded_postgres import PostgresServer
+from backend.kernel.embedded_redis import RedisServer
+from backend.kernel.resources import Resources
+from tests.conftest import (
+    START,
+    Client,
+    MovableClock,
+    Run,
+    Sandbox,
+    Urls,
+    _admin,
+    _named,
+    _open,
+    _serve,
+    _stop,
+    free_port,
+    write_offset_s,
+)
+from tests.security.witness import Witness
+from tests.security.world import World, build
+
+
+@dataclass(frozen=True)
+class Served:
+    """The product over a database of its own, with the sandbox behind its channels."""
+
+    res: Resources
+    client: Client
+    sandbox: Sandbox
+    urls: Urls
+
+
+@asynccontextmanager
+async def serving(
+    postgres: PostgresServer, template: str, redis_server: RedisServer, sandbox: tuple[str, Path], data_dir: Path
+) -> AsyncIterator[Served]:
+    """Everything of `tests.conftest.sandbox_client`, for as long as the caller likes."""
+    name = f"t_{uuid4().hex}"
+    owner = _named(postgres.migrator_url, name).split("//")[1].split(":")[0].split("@")[0]
+    await _admin(postgres, f'CREATE DATABASE {name} TEMPLATE {template} OWNER "{owner}" STRATEGY FILE_COPY')
+    urls = Urls(_named(postgres.app_url, name), _named(postgres.migrator_url, name), _named(postgres.admin_url, name))
+    url, sandbox_dir = sandbox
+    write_offset_s(sandbox_dir, int((START - datetime.now(UTC)).total_seconds()))
+    box = Sandbox(url, sandbox_dir, MovableClock(sandbox_dir))
+    await box.ask("POST", "/reset")
+    settings = Settings(
+        data_dir=data_dir, database_url=urls.app, migrator_url=urls.migrator, redis_url=redis_server.url,
+        public_url=f"http://127.0.0.1:{free_port()}", wechat_api_url=url, wechat_pay_url=url, log_level="error",
+    )  # fmt: skip
+    res = await _open(settings, box.clock)
+    app, server, session = await _serve(res)
+    try:
+        yield Served(res, Client(settings.public_url, session), box, urls)
+    finally:
+        await _stop(app, server, session)
+        await res.close()
+        await _admin(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def served(
+    run: Run,
+    postgres: PostgresServer,
+    template: str,
+    redis_server: RedisServer,
+    _sandbox_process: tuple[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Served]:
+    """The product, served to all tests of a module."""
+    opened = serving(postgres, template, redis_server, _sandbox_process, tmp_path_factory.mktemp("security"))
+    yield run(opened.__aenter__())
+    run(opened.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="module")
+def world(served: Served, run: Run) -> Iterator[World]:
+    """Three communities of two companies with everybody in them, watched by a witness."""
+    made = run(build(served.res, served.client, served.sandbox))
+    made.witness = run(Witness.install(served.urls.admin))
+    yield made
+    run(made.witness.close())

@@ -1,0 +1,440 @@
+"""Who may do what, route by route, written by hand from domain D1 and D12. Data only; nothing here is read from routes.
+
+A row: permission declared, status of success, cells, and whose rows come back. Cells, from left to right:
+
+    nobody newcomer stranger former tenant family owner device | guard engineer service readonly cashier manager admin
+    | neighbour rival unproven
+
+`newcomer` has bound no phone, `stranger` owns another house, `former` has moved out. Staff up to `manager` work in
+community A, `admin` in all of the company. `neighbour` is administrator of the company's other community alone, `rival`
+of another company, `unproven` administrator of ours without a second factor. In a cell:
+
+    Y  done, upon our rows       o  done, upon nobody's or the asker's own rows
+    1  401                       3  403                       4  404, the answer that an unknown id gets
+
+A reading route says what the answer mentions, of all that has a name in world.py, and not one thing more: `Y` for every
+Y cell, and by principal where that differs (an o cell mentions nothing unless it is named). A writing route says
+which tables have changed (`writes`); whose rows they are is checked against the sides of world.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+COLUMNS = (
+    "nobody", "newcomer", "stranger", "former", "tenant", "family", "owner", "device",
+    "guard", "engineer", "service", "readonly", "cashier", "manager", "admin",
+    "neighbour", "rival", "unproven",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    permission: str
+    status: int
+    cells: Mapping[str, str]
+    writes: frozenset[str]
+    mentions: Mapping[str, frozenset[str]]
+
+
+def row(permission: str, cells: str, *, status: int = 200, writes: str = "", Y: str = "", **own: str) -> Row:
+    marks = cells.replace(" ", "")
+    assert len(marks) == len(COLUMNS), cells
+    by_name = dict(zip(COLUMNS, marks, strict=True))
+    assert not own.keys() - {name for name, mark in by_name.items() if mark in "Yo"}, cells
+    mentions = {name: own.get(name, Y if mark == "Y" else "") for name, mark in by_name.items()}
+    return Row(
+        permission, status, by_name, frozenset(writes.split()), {name: frozenset(text.split()) for name, text in mentions.items()}
+    )
+
+
+EVERYBODY = "oooooooo ooooooo ooo"
+COMPANY_STAFF = (
+    "staff_guard staff_engineer staff_service staff_readonly staff_cashier staff_manager staff_admin staff_neighbour "
+    "staff_unproven staff_second staff_b_second"
+)
+HOUSE_BILLS = "bill debt held lease house item lease_item"
+PLACE = "a building unit"
+B_PLACE, C_PLACE = "b b_building b_unit", "c c_building c_unit"
+BINDING, B_BINDING, C_BINDING = (
+    "binding a house stranger", "b_binding b b_house c_person", "c_binding c c_house b_person"
+)  # fmt: skip
+PRICE, B_PRICE, C_PRICE = (
+    "new_price a item staff_second", "b_new_price b b_item staff_b_second", "c_new_price c c_item staff_c_second"
+)  # fmt: skip
+DIFFERENCE = "difference a merchant"
+ORDERS = "order owner next_order stranger a"
+
+SYSTEM = {
+    "GET /": row("public", EVERYBODY),
+    "GET /healthz": row("public", EVERYBODY),
+    "GET /readyz": row("public", EVERYBODY),
+    "GET /metrics": row("public", EVERYBODY),
+    "GET /openapi.json": row("public", EVERYBODY),
+    "GET /docs": row("public", EVERYBODY),
+    # A login state opens nothing here: only the channel's signature does.
+    "POST /pay/notify/wechat/{merchant_id}": row("public", "11111111 1111111 111", status=204),
+}
+
+RESIDENTS = {
+    "POST /api/v1/login": row("public", EVERYBODY, writes="wechat_user session"),
+    "POST /api/v1/logout": row("resident", "1YYYYYY3 3333333 333", writes="session"),
+    "POST /api/v1/phone": row("resident", "1YYYYYY3 3333333 333", writes="person wechat_user audit_entry"),
+    "POST /api/v1/staff-binding": row(
+        "resident", "1YYYYYY3 3333333 333", writes="staff_wechat_code wechat_user audit_entry"
+    ),
+    "GET /api/v1/me": row(
+        "resident", "1oooYYY3 3333333 333",
+        stranger="stranger next_house a stranger_consent", former="former", tenant="tenant house a",
+        family="family house a", owner="owner house a owner_consent",
+    ),
+    "PUT /api/v1/me/name": row("resident", "13YYYYY3 3333333 333", writes="person audit_entry"),
+    "GET /api/v1/consents": row(
+        "resident", "13ooooY3 3333333 333", stranger="stranger_consent", owner="owner_consent"
+    ),
+    "POST /api/v1/consents": row("resident", "13YYYYY3 3333333 333", writes="personal_consent audit_entry"),
+    "DELETE /api/v1/consents/{purpose}": row("resident", "13YYYYY3 3333333 333", writes="personal_consent audit_entry"),
+    "GET /api/v1/houses": row("resident", "1oooYYY3 3333333 333", Y="house a", stranger="next_house a"),
+    "GET /api/v1/houses/{house_id}/members": row(
+        "resident", "144433Y3 3333333 333", Y="owner_tie family_tie tenant_tie"
+    ),
+    "POST /api/v1/houses/{house_id}/family-codes": row(
+        "resident", "144433Y3 3333333 333", status=201, writes="family_code audit_entry"
+    ),
+    "POST /api/v1/houses/join": row(
+        "resident", "13YYYYY3 3333333 333", writes="family_code occupancy audit_entry idempotency"
+    ),
+    "DELETE /api/v1/houses/{house_id}/members/{occupancy_id}": row(
+        "resident", "144433Y3 3333333 333", writes="occupancy audit_entry"
+    ),
+    "DELETE /api/v1/houses/{house_id}/members/{occupancy_id} #another owner": row(
+        "resident", "14443333 3333333 333", writes="occupancy audit_entry"
+    ),
+    "DELETE /api/v1/houses/{house_id}/members/{occupancy_id} #of another house": row(
+        "resident", "14443343 3333333 333", writes="occupancy audit_entry"
+    ),
+    "GET /api/v1/communities": row("resident", "1YYYYYY3 3333333 333", Y="a b c"),
+    "GET /api/v1/applications": row(
+        "resident", "13ooooo3 3333333 333", stranger="binding"
+    ),
+    "POST /api/v1/applications": row(
+        "resident", "13YYYYY3 3333333 333", status=201, writes="approval audit_entry idempotency"
+    ),
+    "GET /api/v1/bills": row(
+        "resident", "13oooYY3 3333333 333", Y=HOUSE_BILLS,
+        stranger="next_bill next_house item", former="debt house item", tenant="lease house lease_item",
+    ),
+    "GET /api/v1/bills/{bill_id}": row("resident", "13444YY3 3333333 333", Y="bill house item"),
+    "GET /api/v1/bills/{bill_id} #naming the tenant": row(
+        "resident", "1344YYY3 3333333 333", Y="lease house lease_item"
+    ),
+    "GET /api/v1/bills/{bill_id} #own debt of who moved out": row(
+        "resident", "134Y4YY3 3333333 333", Y="debt house item"
+    ),
+    "GET /api/v1/bills/{bill_id} #draft": row("resident", "13444443 3333333 333"),
+    "GET /api/v1/bills/{bill_id}/explanation": row("resident", "13444YY3 3333333 333", Y="bill"),
+    "GET /api/v1/bills/{bill_id}/explanation #naming the tenant": row("resident", "1344YYY3 3333333 333", Y="lease"),
+    "GET /api/v1/bills/{bill_id}/explanation #own debt of who moved out": row(
+        "resident", "134Y4YY3 3333333 333", Y="debt"
+    ),
+    "GET /api/v1/bills/{bill_id}/explanation #draft": row("resident", "13444443 3333333 333"),
+    "POST /api/v1/payments": row(
+        "resident", "13444YY3 3333333 333", status=201,
+        writes="payment_order payment_line payment_attempt account audit_entry idempotency",
+    ),
+    "POST /api/v1/payments #naming the tenant": row(
+        "resident", "1344YYY3 3333333 333", status=201,
+        writes="payment_order payment_line payment_attempt account audit_entry idempotency",
+    ),
+    "POST /api/v1/payments #own debt of who moved out": row(
+        "resident", "134Y4YY3 3333333 333", status=201,
+        writes="payment_order payment_line payment_attempt account audit_entry idempotency",
+    ),
+    "POST /api/v1/payments #draft": row("resident", "13444443 3333333 333", status=201),
+    "GET /api/v1/payments": row("resident", "13ooooY3 3333333 333", stranger="next_order", owner="order"),
+    "GET /api/v1/payments/{payment_id}": row("resident", "134444Y3 3333333 333", Y="order held"),
+    "POST /api/v1/payments/{payment_id}/cancel": row(
+        "resident", "134444Y3 3333333 333", writes="payment_order payment_attempt payment_line audit_entry"
+    ),
+    "GET /api/v1/messages": row(
+        "resident", "13ooooY3 3333333 333", stranger="stranger_letter", owner="owner_letter"
+    ),
+    "POST /api/v1/messages/{message_id}/read": row("resident", "134444Y3 3333333 333", writes="inbox_message"),
+    "GET /api/v1/subscriptions": row("resident", "13YYYYY3 3333333 333", Y="template"),
+    "POST /api/v1/subscriptions": row(
+        "resident", "13YYYYY3 3333333 333", writes="message_consent message_consent_event idempotency"
+    ),
+}  # fmt: skip
+
+OWN_ACCOUNT = {
+    "POST /admin/v1/login": row("public", EVERYBODY, writes="login_guard session audit_entry"),
+    "POST /admin/v1/logout": row("staff.self", "13333333 YYYYYYY YYY", writes="session"),
+    "GET /admin/v1/me": row(
+        "staff.self", "13333333 YYYYYYY ooY",
+        guard="staff_guard company a", engineer="staff_engineer company a", service="staff_service company a",
+        readonly="staff_readonly company a", cashier="staff_cashier company a", manager="staff_manager company a",
+        admin="staff_admin company a b", neighbour="staff_neighbour company b", rival="staff_rival c_company c",
+        unproven="staff_unproven company a b",
+    ),
+    "POST /admin/v1/me/password": row("staff.self", "13333333 YYYYYYY YYY", writes="staff session audit_entry"),
+    "POST /admin/v1/me/totp": row("staff.self", "13333333 YYYYYYY YYY", writes="staff"),
+    "POST /admin/v1/me/totp/confirm": row("staff.self", "13333333 YYYYYYY YYY", writes="staff session audit_entry"),
+    "POST /admin/v1/me/wechat-code": row("staff.self", "13333333 YYYYYYY YYY", writes="staff_wechat_code audit_entry"),
+    "GET /admin/v1/approvals": row(
+        "staff.self", "13333333 ooYooYY ooo",
+        service=BINDING, manager=f"{BINDING} {PRICE}", admin=f"{BINDING} {PRICE} {B_BINDING} {B_PRICE}",
+        neighbour=f"{B_BINDING} {B_PRICE}", rival=f"{C_BINDING} {C_PRICE}",
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision": row(
+        "staff.self", "13333333 44Y44YY 444", writes="approval occupancy audit_entry"
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision #price": row(
+        "staff.self", "13333333 44444YY 444", writes="approval price_version audit_entry"
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision #void": row(
+        "staff.self", "13333333 44444YY 444", writes="approval bill posting audit_entry"
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision #merchant keys": row(
+        "staff.self", "13333333 444444Y 444", writes="approval merchant audit_entry"
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision #export": row(
+        "staff.self", "13333333 44444YY 444", writes="approval roster_export outbox audit_entry"
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision #own proposal": row("staff.self", "13333333 44444 33 444"),
+    "POST /admin/v1/approvals/{approval_id}/withdraw": row("staff.self", "13333333 4444444 444"),
+    "POST /admin/v1/approvals/{approval_id}/withdraw #own proposal": row(
+        "staff.self", "13333333 YYYYYYY YYY", writes="approval audit_entry"
+    ),
+    "GET /admin/v1/audit": row(
+        "audit.read", "13333333 33333YY oo3",
+        Y="audited a", admin="audited a b_audited b", neighbour="b_audited b", rival="c_audited c",
+    ),
+}  # fmt: skip
+
+STAFF = {
+    "GET /admin/v1/staff": row("staff.manage", "13333333 333333Y 4o3", Y=COMPANY_STAFF, rival="staff_rival staff_c_second"),
+    "POST /admin/v1/staff": row(
+        "staff.manage", "13333333 333333Y 4o3", status=201, writes="staff audit_entry idempotency"
+    ),
+    "GET /admin/v1/staff/{staff_id}": row("staff.manage", "13333333 333333Y 443", Y="staff_engineer a"),
+    "PUT /admin/v1/staff/{staff_id}": row(
+        "staff.manage", "13333333 333333Y 443", writes="staff session audit_entry"
+    ),
+    "POST /admin/v1/staff/{staff_id}/password": row(
+        "staff.manage", "13333333 333333Y 443", writes="staff session audit_entry"
+    ),
+    "POST /admin/v1/staff/{staff_id}/roles": row(
+        "staff.manage", "13333333 333333Y 443", writes="staff_role session audit_entry"
+    ),
+    "POST /admin/v1/staff/{staff_id}/roles/revoke": row(
+        "staff.manage", "13333333 333333Y 443", writes="staff_role session audit_entry"
+    ),
+}
+
+PROPERTY = {
+    "GET /admin/v1/company": row("property.read", "13333333 YYYYYYY Yo3", Y="company", rival="c_company"),
+    "PUT /admin/v1/company": row("company.manage", "13333333 333333Y 4o3", writes="company audit_entry"),
+    "GET /admin/v1/communities": row(
+        "property.read", "13333333 YYYYYYY oo3", Y="a", admin="a b", neighbour="b", rival="c"
+    ),
+    "POST /admin/v1/communities": row(
+        "company.manage", "13333333 333333Y 4o3", status=201, writes="community audit_entry idempotency"
+    ),
+    "PUT /admin/v1/communities/{community_id}": row(
+        "property.edit", "13333333 33333YY 443", writes="community audit_entry"
+    ),
+    "GET /admin/v1/communities/{community_id}/buildings": row(
+        "property.read", "13333333 YYYYYYY 443", Y="a building"
+    ),
+    "POST /admin/v1/communities/{community_id}/buildings": row(
+        "property.edit", "13333333 33333YY 443", status=201, writes="building unit audit_entry idempotency"
+    ),
+    "PUT /admin/v1/buildings/{building_id}": row(
+        "property.edit", "13333333 33333YY 443", writes="building audit_entry"
+    ),
+    "GET /admin/v1/buildings/{building_id}/units": row("property.read", "13333333 YYYYYYY 443", Y="building unit"),
+    "POST /admin/v1/buildings/{building_id}/units": row(
+        "property.edit", "13333333 33333YY 443", status=201, writes="unit audit_entry idempotency"
+    ),
+    "GET /admin/v1/communities/{community_id}/houses": row(
+        "property.read", "13333333 YYYYYYY 443", Y=f"house next_house {PLACE}"
+    ),
+    "POST /admin/v1/communities/{community_id}/houses": row(
+        "property.edit", "13333333 33333YY 443", status=201, writes="house audit_entry idempotency"
+    ),
+    "GET /admin/v1/houses": row(
+        "property.read", "13333333 YYYYYYY oo3", Y=f"house {PLACE}", admin=f"house {PLACE} b_house {B_PLACE}",
+        neighbour=f"b_house {B_PLACE}", rival=f"c_house {C_PLACE}",
+    ),
+    "GET /admin/v1/houses/{house_id}": row("property.read", "13333333 YYYYYYY 443", Y=f"house {PLACE}"),
+    "PUT /admin/v1/houses/{house_id}": row("property.edit", "13333333 33333YY 443", writes="house audit_entry"),
+}  # fmt: skip
+
+ROSTER = {
+    "GET /admin/v1/roster-template": row("roster.import", "13333333 33333YY oo3"),
+    "POST /admin/v1/communities/{community_id}/roster-imports": row(
+        "roster.import", "13333333 33333YY 443", status=202, writes="roster_import outbox"
+    ),
+    "GET /admin/v1/communities/{community_id}/roster-imports": row(
+        "roster.import", "13333333 33333YY 443", Y="import a staff_second"
+    ),
+    "GET /admin/v1/roster-imports/{import_id}": row(
+        "roster.import", "13333333 33333YY 443", Y="import a staff_second"
+    ),
+    "GET /admin/v1/roster-imports/{import_id}/errors": row("roster.import", "13333333 33333YY 443"),
+    "POST /admin/v1/roster-imports/{import_id}/confirm": row(
+        "roster.import", "13333333 33333YY 443", status=202, writes="roster_import outbox audit_entry"
+    ),
+    "POST /admin/v1/roster-imports/{import_id}/cancel": row(
+        "roster.import", "13333333 33333YY 443", writes="roster_import audit_entry"
+    ),
+    "POST /admin/v1/communities/{community_id}/roster-exports": row(
+        "roster.export", "13333333 33333YY 443", status=201, writes="approval audit_entry idempotency"
+    ),
+    "GET /admin/v1/communities/{community_id}/roster-exports": row(
+        "roster.export", "13333333 33333YY 443", Y="export a staff_second"
+    ),
+    "GET /admin/v1/roster-exports/{export_id}/file": row(
+        "roster.export", "13333333 33333YY 443", writes="audit_entry"
+    ),
+    "GET /admin/v1/roster-exports/{export_id}/file #of somebody else": row(
+        "roster.export", "13333333 3333344 443"
+    ),
+    "GET /admin/v1/houses/{house_id}/residents": row(
+        "resident.read", "13333333 33YYYYY 443", Y="owner owner_tie family family_tie tenant tenant_tie house"
+    ),
+    "GET /admin/v1/houses/{house_id}/residents #with former": row(
+        "resident.read", "13333333 33YYYYY 443",
+        Y="owner owner_tie family family_tie tenant tenant_tie former former_tie house",
+    ),
+    "POST /admin/v1/houses/{house_id}/residents": row(
+        "resident.edit", "13333333 33Y33YY 443", status=201, writes="person approval audit_entry idempotency"
+    ),
+    "GET /admin/v1/residents": row("resident.read", "13333333 33YYYYY oo3", Y="owner owner_tie house"),
+    "GET /admin/v1/residents #of the other community": row(
+        "resident.read", "13333333 33ooooY Yo3", Y="b_person b_person_tie b_house"
+    ),
+    "GET /admin/v1/residents #who moved out": row("resident.read", "13333333 33ooooo oo3"),
+    "POST /admin/v1/occupancies/{occupancy_id}/end": row(
+        "resident.edit", "13333333 33Y33YY 443", writes="occupancy audit_entry"
+    ),
+    "POST /admin/v1/communities/{community_id}/people/{person_id}/reveal": row(
+        "resident.reveal", "13333333 33Y33YY 443", writes="audit_entry"
+    ),
+    "POST /admin/v1/communities/{community_id}/people/{person_id}/reveal #of the other community": row(
+        "resident.reveal", "13333333 33433 44 443"
+    ),
+}
+
+FEES = {
+    "GET /admin/v1/fee-items": row(
+        "fees.read", "13333333 33YYYYY oo3", Y="item lease_item draft_item a",
+        admin="item lease_item draft_item a b_item b", neighbour="b_item b", rival="c_item c",
+    ),
+    "POST /admin/v1/fee-items": row(
+        "fees.edit", "13333333 33333YY 443", status=201, writes="fee_item audit_entry idempotency"
+    ),
+    "GET /admin/v1/fee-items/{item_id}": row("fees.read", "13333333 33YYYYY 443", Y="item a"),
+    "PATCH /admin/v1/fee-items/{item_id}": row("fees.edit", "13333333 33333YY 443", writes="fee_item audit_entry"),
+    "POST /admin/v1/fee-items/{item_id}/close": row("fees.edit", "13333333 33333YY 443", writes="fee_item audit_entry"),
+    "GET /admin/v1/fee-items/{item_id}/prices": row("fees.read", "13333333 33YYYYY 443", Y="price"),
+    "POST /admin/v1/fee-items/{item_id}/prices": row(
+        "fees.price_propose", "13333333 33333YY 443", status=202, writes="approval audit_entry idempotency"
+    ),
+    "GET /admin/v1/fee-items/{item_id}/exclusions": row("fees.read", "13333333 33YYYYY 443", Y="next_house"),
+    "POST /admin/v1/fee-items/{item_id}/exclusions": row(
+        "fees.edit", "13333333 33333YY 443", status=201, writes="billing_exclusion audit_entry idempotency"
+    ),
+    "DELETE /admin/v1/fee-items/{item_id}/exclusions/{house_id}": row(
+        "fees.edit", "13333333 33333YY 443", writes="billing_exclusion audit_entry"
+    ),
+    "GET /admin/v1/trial-balance": row("ledger.read", "13333333 3333YYY 443", Y="a"),
+    "POST /admin/v1/billing-runs": row(
+        "fees.run", "13333333 33333YY 443", status=201, writes="billing_run outbox audit_entry idempotency"
+    ),
+    "GET /admin/v1/billing-runs": row(
+        "fees.read", "13333333 33YYYYY oo3",
+        Y="run debt_run held_run lease_run draft_run item lease_item draft_item a house",
+        admin="run debt_run held_run lease_run draft_run item lease_item draft_item a house b_run b_item b",
+        neighbour="b_run b_item b", rival="c_run c_item c",
+    ),
+    "GET /admin/v1/billing-runs/{run_id}": row("fees.read", "13333333 33YYYYY 443", Y="draft_run draft_item a"),
+    "GET /admin/v1/billing-runs/{run_id}/bills": row("fees.read", "13333333 33YYYYY 443", Y="draft_bill house"),
+    "POST /admin/v1/billing-runs/{run_id}/publish": row(
+        "fees.publish", "13333333 33333YY 443", writes="billing_run posting account outbox audit_entry"
+    ),
+    "POST /admin/v1/billing-runs/{run_id}/cancel": row(
+        "fees.run", "13333333 33333YY 443", writes="billing_run outbox audit_entry"
+    ),
+    "GET /admin/v1/bills": row("fees.read", "13333333 33YYYYY oo3", Y=HOUSE_BILLS),
+    "GET /admin/v1/bills/{bill_id}": row("fees.read", "13333333 33YYYYY 443", Y="bill house item"),
+    "GET /admin/v1/bills/{bill_id} #draft": row("fees.read", "13333333 3344444 443"),
+    "GET /admin/v1/bills/{bill_id}/explanation": row("fees.read", "13333333 33YYYYY 443", Y="bill"),
+    "POST /admin/v1/bills/{bill_id}/void": row(
+        "fees.void_propose", "13333333 3333YYY 443", status=202, writes="approval audit_entry idempotency"
+    ),
+}  # fmt: skip
+
+MESSAGES = {
+    "GET /admin/v1/message-templates": row(
+        "message_template.manage", "13333333 333333Y 4o3", Y="template", rival="c_template"
+    ),
+    "PUT /admin/v1/message-templates": row(
+        "message_template.manage", "13333333 333333Y 443", Y="", writes="message_template audit_entry"
+    ),
+    "GET /admin/v1/messages/parked": row(
+        "message.read", "13333333 33Y33YY oo3", Y="parked_message a", admin="parked_message a b_parked_message b",
+        neighbour="b_parked_message b", rival="c_parked_message c",
+    ),
+    "POST /admin/v1/communities/{community_id}/messages/retry": row(
+        "message.retry", "13333333 33Y33YY 443", writes="message_intent outbox audit_entry"
+    ),
+    "GET /admin/v1/outbox/parked": row(
+        "outbox.read", "13333333 33333YY oo3", Y="parked_job a", admin="parked_job a b_parked_job b",
+        neighbour="b_parked_job b", rival="c_parked_job c",
+    ),
+    "POST /admin/v1/outbox/{number}/retry": row(
+        "outbox.retry", "13333333 333333Y 443", writes="outbox audit_entry"
+    ),
+}  # fmt: skip
+
+PAYMENTS = {
+    "GET /admin/v1/merchants": row("merchant.read", "13333333 333344Y 4o3", Y="merchant", rival="c_merchant"),
+    "POST /admin/v1/merchants": row(
+        "merchant.manage", "13333333 333333Y 443", status=201, writes="merchant audit_entry idempotency"
+    ),
+    "GET /admin/v1/merchants/{merchant_id}": row("merchant.read", "13333333 333344Y 443", Y="merchant"),
+    "POST /admin/v1/merchants/{merchant_id}/keys": row(
+        "merchant.manage", "13333333 333333Y 443", status=201, writes="approval audit_entry idempotency"
+    ),
+    "POST /admin/v1/merchants/{merchant_id}/pause": row(
+        "merchant.manage", "13333333 333333Y 443", writes="merchant audit_entry"
+    ),
+    "POST /admin/v1/merchants/{merchant_id}/resume": row(
+        "merchant.manage", "13333333 333333Y 443", writes="merchant audit_entry"
+    ),
+    "POST /admin/v1/merchants/{merchant_id}/retire": row(
+        "merchant.manage", "13333333 333333Y 443", writes="merchant audit_entry"
+    ),
+    "GET /admin/v1/orders": row(
+        "payment.read", "13333333 33YYYYY oo3", Y=ORDERS, admin=f"{ORDERS} b_order b_person b",
+        neighbour="b_order b_person b", rival="c_order c_person c",
+    ),
+    "GET /admin/v1/orders/{order_id}": row(
+        "payment.read", "13333333 33YYYYY 443", Y="order owner a held house merchant"
+    ),
+    "POST /admin/v1/orders/{order_id}/ask": row(
+        "payment.ask", "13333333 3333YYY 443", writes="payment_attempt"
+    ),
+    "GET /admin/v1/differences": row(
+        "difference.read", "13333333 3333YYY oo3", Y=DIFFERENCE, admin=f"{DIFFERENCE} b_difference b",
+        neighbour="b_difference b merchant", rival="c_difference c c_merchant",
+    ),
+    "GET /admin/v1/differences/{difference_id}": row("difference.read", "13333333 3333YYY 443", Y=DIFFERENCE),
+    "POST /admin/v1/differences/{difference_id}/resolve": row(
+        "difference.resolve", "13333333 3333YYY 443", writes="difference audit_entry"
+    ),
+}  # fmt: skip
+
+MATRIX: Mapping[str, Row] = {
+    **SYSTEM, **RESIDENTS, **OWN_ACCOUNT, **STAFF, **PROPERTY, **ROSTER, **FEES, **MESSAGES, **PAYMENTS
+}  # fmt: skip

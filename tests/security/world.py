@@ -1,0 +1,471 @@
+"""The world of the matrix: two communities of one company, one of another, and somebody of every kind in and around them.
+
+Everything that an answer could mention has a name and a side. `ours` is community A; `house` is the house that residents'
+questions are about, `next` the house beside it; `b` is the same company's other community; `c` belongs to another company.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from uuid import UUID
+
+from backend.kernel import approvals, audit
+from backend.kernel.audit import SYSTEM, Actor
+from backend.kernel.auth import HouseScope
+from backend.kernel.db import Tx
+from backend.kernel.ids import uuid7
+from backend.kernel.resources import Resources
+from backend.messaging import templates
+from backend.messaging.templates import Channel
+from backend.property import applications, houses
+from backend.fees import prices
+from backend.fees.plan import Liable
+from backend.wechat import apps
+from backend.wechat.apps import AppKind
+from payments import merchants, orders
+from payments.merchants import Keys
+from payments.orders import Payer
+from payments.payables import Kind
+from tests import factories, factories_fees, factories_payments, vectors
+from tests.conftest import Client, Sandbox
+from tests.factories import Community
+from tests.security.witness import Witness
+
+MINI, OFFICIAL, RIVAL_MINI = factories.APPID, "wx0ff1c1a1acc00047", "wx0ff1c1a1acc00999"
+SECRET = "0123456789abcdef0123456789abcdef"
+PASSWORD = "correct-horse-8"
+
+RESIDENTS = ("newcomer", "stranger", "former", "tenant", "family", "owner")
+ROLE_OF = {
+    "guard": "guard",
+    "engineer": "engineer",
+    "service": "customer_service",
+    "readonly": "read_only",
+    "cashier": "cashier",
+    "manager": "manager",
+    "admin": "administrator",
+    "neighbour": "administrator",
+    "rival": "administrator",
+    "unproven": "administrator",
+}
+COMPANY_WIDE = ("admin", "rival", "unproven")
+PRINCIPALS = ("nobody", *RESIDENTS, "device", *ROLE_OF)
+
+# What a principal's answers, and the rows that the principal changes, may ever mention. What is public is in no side.
+SIDES: Mapping[str, frozenset[str]] = {
+    "nobody": frozenset(),
+    "newcomer": frozenset(),
+    "stranger": frozenset({"company", "ours", "next"}),
+    **dict.fromkeys(("former", "tenant", "family", "owner"), frozenset({"company", "ours", "house"})),
+    "device": frozenset({"ours"}),
+    **dict.fromkeys(
+        ("guard", "engineer", "service", "readonly", "cashier", "manager"),
+        frozenset({"company", "ours", "house", "next"}),
+    ),
+    **dict.fromkeys(("admin", "unproven"), frozenset({"company", "ours", "house", "next", "b"})),
+    "neighbour": frozenset({"company", "b"}),
+    "rival": frozenset({"c"}),
+}
+
+
+@dataclass(frozen=True)
+class Who:
+    """Somebody with a session (or, nobody, without one)."""
+
+    name: str
+    token: str | None
+    id: UUID | None = None
+    wechat_user_id: UUID | None = None
+    openid: str | None = None
+
+
+@dataclass
+class World:
+    """Who and what there is."""
+
+    res: Resources
+    client: Client
+    sandbox: Sandbox
+    places: dict[str, Community] = field(default_factory=dict)
+    who: dict[str, Who] = field(default_factory=dict)
+    ids: dict[str, UUID] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    sides: dict[str, str] = field(default_factory=dict)
+    witness: Witness = field(init=False)
+    _count: int = 0
+
+    def name(self, name: str, what: UUID | str, side: str) -> None:
+        """Let answers be searched for `what` under this name."""
+        if isinstance(what, UUID):
+            self.ids[name] = what
+        self.texts[name] = str(what)
+        self.sides[name] = side
+
+    def mentioned(self, text: str) -> set[str]:
+        """The names of everything that `text` mentions."""
+        return {name for name, marker in self.texts.items() if marker in text}
+
+    def next(self) -> int:
+        """A number not used before."""
+        self._count += 1
+        return self._count
+
+    @property
+    def a(self) -> Community:
+        return self.places["a"]
+
+
+async def build(res: Resources, client: Client, sandbox: Sandbox) -> World:
+    """All of it; a second or two."""
+    world = World(res, client, sandbox)
+    await _places(world)
+    await _residents(world)
+    await _staff(world)
+    await _fees(world)
+    await _payments(world)
+    await _messages(world)
+    await _approvals(world)
+    await _roster(world)
+    return world
+
+
+async def _places(world: World) -> None:
+    res = world.res
+    a = await factories.community(res, "AA")
+    b = await factories.community(res, "BB", company_id=a.company_id)
+    c = await factories.community(res, "CC")
+    world.places = {"a": a, "b": b, "c": c}
+    await world.sandbox.ask("PUT", f"/apps/{MINI}", {"secret": SECRET, "kind": "miniprogram"})
+    world.name("company", a.company_id, "company")
+    world.name("c_company", c.company_id, "c")
+    for letter, side, prefix in (("a", "ours", ""), ("b", "b", "b_"), ("c", "c", "c_")):
+        place = world.places[letter]
+        world.name(letter, place.id, side)
+        world.name(f"{prefix}building", place.building_id, side)
+        world.name(f"{prefix}unit", place.unit_id, side)
+        world.name(f"{prefix}house", await factories.house(res, place, "101"), "house" if letter == "a" else side)
+    world.name("next_house", await factories.house(res, a, "102"), "next")
+    token = f"d_{secrets.token_urlsafe(32)}"
+    await res.db.execute(
+        "INSERT INTO device (id, community_id, name, token_hash, created_at) VALUES ($1, $2, '东门', $3, $4)",
+        uuid7(res.clock.now()), a.id, hashlib.sha256(token.encode()).digest(), res.clock.now(),
+    )  # fmt: skip
+    world.who["nobody"] = Who("nobody", None)
+    world.who["device"] = Who("device", token)
+
+
+async def _residents(world: World) -> None:
+    res = world.res
+    left_on = date(2026, 8, 1)
+    for number, (name, house, role, ends_on, side) in enumerate(
+        (
+            ("stranger", "next_house", "owner", None, "next"),
+            ("former", "house", "owner", left_on, "house"),
+            ("tenant", "house", "tenant", None, "house"),
+            ("family", "house", "family", None, "house"),
+            ("owner", "house", "owner", None, "house"),
+            ("b_person", "b_house", "owner", None, "b"),
+            ("c_person", "c_house", "owner", None, "c"),
+        )
+    ):
+        openid = await factories_payments.user(world.sandbox) if name != "c_person" else None
+        person = await factories.person(res, f"1390000100{number}", f"钱{'一二三四五六七'[number]}", openid=openid)
+        await factories.occupy(res, person, world.ids[house], role, ends_on=ends_on)
+        tie = await res.db.fetchval("SELECT id FROM occupancy WHERE person_id = $1", person.id)
+        world.who[name] = Who(name, person.token, person.id, person.wechat_user_id, person.openid)
+        world.name(name, person.id, side)
+        world.name(f"{name}_tie", tie, side)
+    world.who["newcomer"] = await newcomer(world)
+
+
+async def newcomer(world: World) -> Who:
+    """Somebody who has logged in from WeChat and bound no phone."""
+    now, user_id, token = world.res.clock.now(), uuid7(world.res.clock.now()), f"r_{secrets.token_urlsafe(32)}"
+    openid = f"o{secrets.token_urlsafe(20)}"
+    await world.res.db.execute(
+        "INSERT INTO wechat_user (id, appid, openid, created_at) VALUES ($1, $2, $3, $4)", user_id, MINI, openid, now
+    )
+    await open_session(world, "resident", user_id, token)
+    return Who("newcomer", token, None, user_id, openid)
+
+
+async def open_session(world: World, kind: str, subject: UUID, token: str, *, second_factor: bool = False) -> None:
+    """A session of a WeChat user or of a member of staff."""
+    now = world.res.clock.now()
+    await world.res.db.execute(
+        """INSERT INTO session (token_hash, kind, wechat_user_id, staff_id, second_factor, created_at, expires_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7)""",
+        hashlib.sha256(token.encode()).digest(), kind, subject if kind == "resident" else None,
+        subject if kind == "staff" else None, second_factor, now,
+        now + (timedelta(days=7) if kind == "resident" else timedelta(hours=12)),
+    )  # fmt: skip
+
+
+def place_of(world: World, name: str) -> Community:
+    """Where a member of staff works."""
+    return world.places[{"neighbour": "b", "rival": "c"}.get(name, "a")]
+
+
+async def _staff(world: World) -> None:
+    for name, role in (*ROLE_OF.items(), ("second", "manager"), ("b_second", "manager"), ("c_second", "manager")):
+        place = world.places[name[0]] if name[1] == "_" else place_of(world, name)
+        made = await factories.staff(world.res, place, role, all_communities=name in COMPANY_WIDE)
+        world.who[name] = Who(name, made.token, made.id)
+        world.name(f"staff_{name}", made.id, "c" if place.code == "CC" else "company")
+    await world.res.db.execute(
+        "UPDATE session SET second_factor = false WHERE staff_id = $1", world.ids["staff_unproven"]
+    )
+
+
+async def _fees(world: World) -> None:
+    res, house = world.res, world.ids["house"]
+    for prefix, letter, side in (("", "a", "ours"), ("b_", "b", "b"), ("c_", "c", "c")):
+        item = await factories_fees.item(res, world.places[letter], code="WYF")
+        run = await factories_fees.published(res, item)
+        world.name(f"{prefix}item", item, side)
+        world.name(f"{prefix}run", run.id, side)
+        world.name(f"{prefix}price", await res.db.fetchval("SELECT id FROM price_version WHERE item_id = $1", item), side)
+        world.name(f"{prefix}bill", await bill_of_run(world, run.id, world.ids[f"{prefix}house"]),
+                   "house" if letter == "a" else side)  # fmt: skip
+    world.name("next_bill", await bill_of_run(world, world.ids["run"], world.ids["next_house"]), "next")
+    for name, day in (("debt", date(2026, 7, 1)), ("held", date(2026, 6, 1))):
+        run = await factories_fees.published(res, world.ids["item"], day, house_id=house)
+        world.name(f"{name}_run", run.id, "house")
+        world.name(name, await bill_of_run(world, run.id, house), "house")
+    await res.db.execute(
+        "UPDATE bill SET liable_person_id = $2 WHERE id = $1", world.ids["debt"], world.ids["former"]
+    )
+    lease = await factories_fees.item(res, world.a, code="ZL", name="租户服务费", liable=Liable.TENANT)
+    run = await factories_fees.published(res, lease, house_id=house)
+    world.name("lease_item", lease, "ours")
+    world.name("lease_run", run.id, "house")
+    world.name("lease", await bill_of_run(world, run.id, house), "house")
+    draft = await factories_fees.item(res, world.a, code="DRAFT", name="装修服务费")
+    await exclude(world, draft, world.ids["next_house"])
+    run = await factories_fees.ready(res, draft)
+    world.name("draft_item", draft, "ours")
+    world.name("draft_run", run.id, "ours")
+    world.name("draft_bill", await bill_of_run(world, run.id, house), "house")
+
+
+async def bill_of_run(world: World, run_id: UUID, house_id: UUID) -> UUID:
+    """The bill that a run has made for a house."""
+    bill_id: UUID = await world.res.db.fetchval(
+        "SELECT id FROM bill WHERE run_id = $1 AND house_id = $2", run_id, house_id
+    )
+    assert bill_id is not None
+    return bill_id
+
+
+async def exclude(world: World, item_id: UUID, house_id: UUID) -> None:
+    """Take a house out of an item."""
+    await world.res.db.execute(
+        "INSERT INTO billing_exclusion (item_id, house_id, reason, created_at) VALUES ($1, $2, '开发商自持', $3)",
+        item_id, house_id, world.res.clock.now(),
+    )  # fmt: skip
+
+
+def keys_of(platform: Mapping[str, str]) -> Keys:
+    """The merchant's own keys of the vectors."""
+    return Keys(
+        vectors.MERCHANT_SERIAL, vectors.private_pem(vectors.key_m()), factories_payments.API_V3_KEY, platform
+    )
+
+
+async def _payments(world: World) -> None:
+    res = world.res
+    merchant = await factories_payments.merchant(res, world.sandbox, world.a)
+    world.name("merchant", merchant, "company")
+    platform = await res.db.fetchval("SELECT platform_keys FROM merchant WHERE id = $1", merchant)
+
+    async def other(tx: Tx) -> UUID:
+        made = await merchants.create(
+            tx, SYSTEM, keyring=res.keyring, mode=res.settings.mode, company_id=world.places["c"].company_id,
+            community_id=None, item_id=None, mchid="1900009999", appid=MINI, name="别家商户", keys=keys_of(platform),
+        )  # fmt: skip
+        return made.id
+
+    world.name("c_merchant", await res.db.transact(other), "c")
+    for name, payer, house, bill, side in (
+        ("order", "owner", "house", "held", "house"),
+        ("next_order", "stranger", "next_house", "next_bill", "next"),
+        ("b_order", "b_person", "b_house", "b_bill", "b"),
+        ("c_order", "c_person", "c_house", "c_bill", "c"),
+    ):
+        world.name(name, await place_order(world, payer, world.ids[house], world.ids[bill]), side)
+    for prefix, letter, side in (("", "a", "ours"), ("b_", "b", "b"), ("c_", "c", "c")):
+        world.name(f"{prefix}difference", await difference(world, letter), side)
+
+
+async def place_order(world: World, payer: str, house_id: UUID, bill_id: UUID) -> UUID:
+    """An order that the channel has not heard of."""
+    who = world.who[payer]
+    assert who.id is not None and who.openid is not None
+    wanted = Payer(HouseScope(who.id, (house_id,), (house_id,), ()), MINI, who.openid)
+
+    async def work(tx: Tx) -> UUID:
+        placed = await orders.place(
+            tx, wanted, res=world.res, actor=Actor("resident", who.id), kind=Kind.BILL, payable_ids=[bill_id]
+        )
+        return placed.order_id
+
+    return await world.res.db.transact(work)
+
+
+async def difference(world: World, letter: str = "a") -> UUID:
+    """A difference that waits for somebody."""
+    now = world.res.clock.now()
+    difference_id = uuid7(now)
+    await world.res.db.execute(
+        """INSERT INTO difference (id, community_id, class, state, channel, merchant_id, out_trade_no, transaction_no,
+                                   expected_fen, actual_fen, detail, opened_at)
+           VALUES ($1, $2, 'amount', 'OPEN', 'wechat', $3, $4, $5, 100, 99, '{}', $6)""",
+        difference_id, world.places[letter].id, world.ids["c_merchant" if letter == "c" else "merchant"],
+        secrets.token_hex(12), secrets.token_hex(12), now,
+    )  # fmt: skip
+    return difference_id
+
+
+async def _messages(world: World) -> None:
+    res = world.res
+
+    async def work(tx: Tx) -> None:
+        for appid, kind, company in (
+            (MINI, AppKind.MINIPROGRAM, "company"),
+            (OFFICIAL, AppKind.OFFICIAL, "company"),
+            (RIVAL_MINI, AppKind.MINIPROGRAM, "c_company"),
+        ):
+            await apps.register(
+                tx, res.keyring, actor=SYSTEM, company_id=world.ids[company], kind=kind, appid=appid, secret=SECRET
+            )
+        for appid, company, template in ((MINI, "company", "SubOurs"), (RIVAL_MINI, "c_company", "SubTheirs")):
+            await templates.save(
+                tx, SYSTEM, company_id=world.ids[company], appid=appid, channel=Channel.SUBSCRIPTION,
+                meaning="bill_issued", template_id=template, fields={"thing1": "houses"},
+            )  # fmt: skip
+
+    await res.db.transact(work)
+    await world.sandbox.ask("PUT", f"/apps/{MINI}", {"secret": SECRET, "kind": "miniprogram"})
+    world.name("template", "SubOurs", "company")
+    world.name("c_template", "SubTheirs", "c")
+    for name, side in (("owner", "house"), ("stranger", "next"), ("b_person", "b"), ("c_person", "c")):
+        world.name(f"{name}_letter", await letter(world, world.ids[name]), side)
+        version = 9000 + world.next()
+        await res.db.execute(
+            "INSERT INTO personal_consent (person_id, purpose, version, granted_at) VALUES ($1, 'service', $2, $3)",
+            world.ids[name], version, res.clock.now(),
+        )  # fmt: skip
+        world.name(f"{name}_consent", f'"version":{version}', side)
+    for prefix, place, side in (("", "a", "ours"), ("b_", "b", "b"), ("c_", "c", "c")):
+        world.name(f"{prefix}parked_message", await parked_message(world, place), side)
+        world.name(f"{prefix}parked_job", f"parked in {place}", side)
+        await parked_job(world, world.places[place].id, f"parked in {place}")
+        world.name(f"{prefix}audited", f"marker:{place}", side)
+
+        async def mark(tx: Tx, at: str = place) -> None:
+            audit.record(tx, SYSTEM, action="test.marked", target=f"marker:{at}", community_id=world.places[at].id)
+
+        await res.db.transact(mark)
+
+
+async def letter(world: World, person_id: UUID) -> UUID:
+    """A message in somebody's inbox."""
+    now = world.res.clock.now()
+    letter_id = uuid7(now)
+    await world.res.db.execute(
+        """INSERT INTO inbox_message (id, person_id, event_key, title, body, page, created_at)
+           VALUES ($1, $2, $3, '新账单', '请缴费。', 'pages/bills/index', $4)""",
+        letter_id, person_id, secrets.token_hex(8), now,
+    )  # fmt: skip
+    return letter_id
+
+
+async def parked_message(world: World, letter_of_place: str = "a") -> UUID:
+    """A message that WeChat has refused."""
+    now = world.res.clock.now()
+    message_id = uuid7(now)
+    await world.res.db.execute(
+        """INSERT INTO message_intent (id, community_id, event_key, person_id, meaning, values_shown, page, state,
+                                       errcode, error, created_at, finished_at)
+           VALUES ($1, $2, $3, $4, 'bill_issued', '{}', 'pages/bills/index', 'PARKED', 40037, 'invalid template_id',
+                   $5, $5)""",
+        message_id, world.places[letter_of_place].id, secrets.token_hex(8), uuid7(now), now,
+    )  # fmt: skip
+    return message_id
+
+
+async def parked_job(world: World, community_id: UUID | None, reason: str = "broken") -> int:
+    """A job that waits for somebody; its number."""
+    now = world.res.clock.now()
+    number: int = await world.res.db.fetchval(
+        """INSERT INTO outbox (event, community_id, payload, state, failures, run_at, emitted_at, finished_at, last_error)
+           VALUES ('test.broken', $1, '{}', 'PARKED', 8, $2, $2, $2, $3) RETURNING id""",
+        community_id, now, reason,
+    )  # fmt: skip
+    return number
+
+
+async def _approvals(world: World) -> None:
+    res = world.res
+    for prefix, applicant, house, side in (
+        ("", "stranger", "house", "ours"),
+        ("b_", "c_person", "b_house", "b"),
+        ("c_", "b_person", "c_house", "c"),
+    ):
+        world.name(f"{prefix}binding", await apply(world, world.who[applicant], world.ids[house]), side)
+        proposer = world.ids[f"staff_{prefix}second"]
+        communities = (world.places[(prefix or "a")[0]].id,)
+
+        async def propose(
+            tx: Tx, by: UUID = proposer, item: UUID = world.ids[f"{prefix}item"], at: tuple[UUID, ...] = communities
+        ) -> UUID:
+            made = await prices.propose(
+                tx, Actor("staff", by), item_id=item, communities=at, rate_micro=2_800_000,
+                effective_from=date(2027, 1, 1), reason="业主大会决议",
+            )  # fmt: skip
+            return made.id
+
+        world.name(f"{prefix}new_price", await res.db.transact(propose), side)
+
+
+async def apply(world: World, who: Who, house_id: UUID) -> UUID:
+    """An application to be tied to a house as family."""
+
+    async def work(tx: Tx) -> approvals.Approval:
+        number = await tx.fetchval("SELECT no FROM person WHERE id = $1", who.id)
+        assert who.id is not None
+        return await applications.propose(
+            tx, Actor("resident", who.id), house=await houses.one(tx, house_id), person_id=who.id, person_no=number,
+            role="family", applicant_shown="钱*", reason="新入住",
+        )  # fmt: skip
+
+    return (await world.res.db.transact(work)).id
+
+
+async def _roster(world: World) -> None:
+    now = world.res.clock.now()
+    for prefix, letter, side in (("", "a", "ours"), ("b_", "b", "b"), ("c_", "c", "c")):
+        import_id, approval_id, export_id = uuid7(now), uuid7(now), uuid7(now)
+        by, place = world.ids[f"staff_{prefix}second"], world.places[letter].id
+        await world.res.db.execute(
+            """INSERT INTO roster_import (id, community_id, file_sha256, file_name, state, file_key, created_by,
+                                          created_at)
+               VALUES ($1, $2, $3, '名册.xlsx', 'READY', $4, $5, $6)""",
+            import_id, place, secrets.token_bytes(32), f"rosters/{import_id.hex}.xlsx", by, now,
+        )  # fmt: skip
+        await world.res.db.execute(
+            """INSERT INTO approval (id, kind, community_id, target, state, payload, shown, reason, proposed_by,
+                                     proposed_at, expires_at, decided_at)
+               VALUES ($1, 'roster.export', $2, $3, 'EXPIRED', '{}', '{}', '年度核对', $4, $5, $5, $5)""",
+            approval_id, place, f"community:{place}", by, now,
+        )  # fmt: skip
+        await world.res.db.execute(
+            """INSERT INTO roster_export (id, community_id, approval_id, state, file_key, created_by, created_at,
+                                          finished_at)
+               VALUES ($1, $2, $3, 'READY', $4, $5, $6, $6)""",
+            export_id, place, approval_id, f"roster-exports/{export_id.hex}.xlsx", by, now,
+        )  # fmt: skip
+        world.name(f"{prefix}import", import_id, side)
+        world.name(f"{prefix}export", export_id, side)
