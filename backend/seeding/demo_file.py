@@ -28,13 +28,17 @@ class StaffLogin:
 
 @dataclass(frozen=True, slots=True)
 class ResidentLogin:
-    """A resident with WeChat: the sandbox's user id, the phone, and where and as what the person lives."""
+    """A resident with WeChat: the sandbox's user id, the phone, where and as what the person lives.
+
+    `hears` by which way messages reach the person: template, subscription, or inbox alone.
+    """
 
     user_id: str
     name: str
     phone: str
     house: str
     role: str
+    hears: str
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Residents get WeChat at the sandbox, log in and bind their phones: the product asks the sandbox as it asks WeChat."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from backend.identity import wechat_users
@@ -43,15 +43,15 @@ def residents_to_join(spots: Sequence[Spot]) -> list[ResidentLogin]:
             if who.phone in met or (is_guest and guests >= GUESTS):
                 continue
             guests += is_guest
-            met[who.phone] = _login(who, spot, role)
+            met[who.phone] = _login(who, spot, role, number=len(met))
     return list(met.values())
 
 
-def _login(who: Resident, spot: Spot, role: str) -> ResidentLogin:
+def _login(who: Resident, spot: Spot, role: str, *, number: int) -> ResidentLogin:
+    hears = "template" if number % FOLLOWS_EVERY == 0 else "subscription" if number % SUBSCRIBES_EVERY == 0 else "inbox"
     unit = f"{spot.unit}单元" if spot.unit else ""
-    return ResidentLogin(
-        user_id="", name=who.name, phone=who.phone, house=f"{spot.building}{unit}{spot.door}", role=role
-    )
+    house = f"{spot.building}{unit}{spot.door}"
+    return ResidentLogin(user_id="", name=who.name, phone=who.phone, house=house, role=role, hears=hears)
 
 
 async def join(res: Resources, demo: Demo, newcomers: Sequence[ResidentLogin]) -> list[Joined]:
@@ -59,22 +59,21 @@ async def join(res: Resources, demo: Demo, newcomers: Sequence[ResidentLogin]) -
     known = {resident.phone: resident for resident in demo.residents}
     app = await apps.app_by_appid(res.db, res.keyring, demo.miniprogram)
 
-    async def one(numbered: tuple[int, ResidentLogin]) -> tuple[ResidentLogin, Joined]:
-        number, newcomer = numbered
+    async def one(newcomer: ResidentLogin) -> tuple[ResidentLogin, Joined]:
         resident = known.get(newcomer.phone) or await _give_wechat(res, newcomer)
         joined = await _log_in(res, app, resident)
         if resident.phone not in known:
-            await _listen(res, demo, resident, joined, number)
+            await _listen(res, demo, resident, joined)
         return resident, joined
 
-    everybody = await gathering.each(enumerate(newcomers), one)
+    everybody = await gathering.each(newcomers, one)
     demo.residents = [resident for resident, _ in everybody]
     return [joined for _, joined in everybody]
 
 
 async def _give_wechat(res: Resources, newcomer: ResidentLogin) -> ResidentLogin:
     made = await control(res, "POST", "/users", {"nickname": newcomer.name, "phone": newcomer.phone})
-    return ResidentLogin(made["user_id"], newcomer.name, newcomer.phone, newcomer.house, newcomer.role)
+    return replace(newcomer, user_id=made["user_id"])
 
 
 async def _code(res: Resources, resident: ResidentLogin, appid: str, kind: str) -> str:
@@ -106,16 +105,16 @@ async def _log_in(res: Resources, app: apps.App, resident: ResidentLogin) -> Joi
     return Joined(person_id, resident.role, app.appid, known.openid)
 
 
-async def _listen(res: Resources, demo: Demo, resident: ResidentLogin, joined: Joined, number: int) -> None:
+async def _listen(res: Resources, demo: Demo, resident: ResidentLogin, joined: Joined) -> None:
     """Some follow the official account, some subscribe to the mini-program's messages."""
-    if number % FOLLOWS_EVERY == 0:
+    if resident.hears == "template":
         path = f"/users/{resident.user_id}"
         await control(res, "POST", f"{path}/follow", {"appid": demo.official})
         told = await control(res, "GET", f"{path}/openid?appid={demo.official}")
         await res.db.transact(
             lambda tx: wechat_users.meet(tx, appid=demo.official, openid=told["openid"], unionid=told.get("unionid"))
         )
-    elif number % SUBSCRIBES_EVERY == 0:
+    elif resident.hears == "subscription":
         await _subscribe(res, resident, joined)
 
 

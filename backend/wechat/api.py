@@ -53,5 +53,6 @@ def of(res: Resources) -> WechatApi:
     api = _BY_EGRESS.get(res.egress)
     if api is None:
         base_url = res.settings.wechat_api_url
-        api = _BY_EGRESS[res.egress] = WechatApi(res.egress, Tokens(res.egress, res.redis, base_url), base_url)
+        tokens = Tokens(res.egress, res.redis, base_url, res.clock)
+        api = _BY_EGRESS[res.egress] = WechatApi(res.egress, tokens, base_url)
     return api

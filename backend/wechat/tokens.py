@@ -7,7 +7,6 @@ own copy, which is the same token because the platform hands everybody the same.
 """
 
 import asyncio
-import time
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import orjson
 import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
+from backend.kernel.clock import Clock
 from backend.kernel.egress import Egress, EgressError
 from backend.wechat import answers
 from backend.wechat.apps import App
@@ -31,21 +31,22 @@ POLL_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A token until a monotonic instant."""
+    """A token until an instant of the injected clock, so that it ends when time is moved (design section 4)."""
 
     token: str = field(repr=False)
     until_s: float
 
-    def usable(self, refused: str | None) -> bool:
-        return self.token != refused and time.monotonic() < self.until_s
+    def usable(self, refused: str | None, now_s: float) -> bool:
+        return self.token != refused and now_s < self.until_s
 
 
 class Tokens:
     """The access tokens of all accounts, as this process knows them."""
 
-    def __init__(self, egress: Egress, redis: aioredis.Redis, base_url: str) -> None:
+    def __init__(self, egress: Egress, redis: aioredis.Redis, base_url: str, clock: Clock) -> None:
         self._egress = egress
         self._redis = redis
+        self._clock = clock
         self._base_url = base_url.rstrip("/")
         self._held: dict[str, _Held] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -56,11 +57,11 @@ class Tokens:
         WechatError when WeChat refuses to give one, TokenUnavailable when it does not answer.
         """
         held = self._held.get(app.appid)
-        if held is not None and held.usable(refused):
+        if held is not None and held.usable(refused, self._now_s()):
             return held.token
         async with self._turns[app.appid]:
             held = self._held.get(app.appid)
-            if held is None or not held.usable(refused):
+            if held is None or not held.usable(refused, self._now_s()):
                 held = self._held[app.appid] = await self._shared(app, refused)
         return held.token
 
@@ -84,14 +85,12 @@ class Tokens:
                     await lock.release()
 
     async def _cached(self, appid: str, refused: str | None) -> _Held | None:
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.get(_key(appid))
-            pipe.pttl(_key(appid))
-            token, left_ms = await pipe.execute()
-        if token is None:
+        kept = await self._redis.get(_key(appid))
+        if kept is None:
             return None
-        held = _Held(token.decode(), time.monotonic() + left_ms / 1000)
-        return held if held.usable(refused) else None
+        until_s, _, token = kept.decode().partition(" ")
+        held = _Held(token, float(until_s))
+        return held if held.usable(refused, self._now_s()) else None
 
     async def _fetch(self, app: App) -> _Held:
         """Ask WeChat, and tell the other processes. The secret stands in the body, never in an address."""
@@ -108,9 +107,13 @@ class Tokens:
         if type(expires_in) is not int:
             raise TokenUnavailable("the answer has no expires_in")
         life_s = max(expires_in - EARLY_S, SHORTEST_S)
+        held = _Held(token, self._now_s() + life_s)
         with suppress(RedisError):
-            await self._redis.set(_key(app.appid), token, ex=life_s)
-        return _Held(token, time.monotonic() + life_s)
+            await self._redis.set(_key(app.appid), f"{held.until_s} {token}", ex=life_s)
+        return held
+
+    def _now_s(self) -> float:
+        return self._clock.now().timestamp()
 
 
 def _key(appid: str) -> str:

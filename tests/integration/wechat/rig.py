@@ -109,7 +109,7 @@ def channel(res: Resources, *, total_s: float = 15.0) -> WechatPayV3:
 def another_process(res: Resources) -> WechatApi:
     """A WechatApi with no memory of its own: what a freshly started process has."""
     base_url = res.settings.wechat_api_url
-    return WechatApi(res.egress, Tokens(res.egress, res.redis, base_url), base_url)
+    return WechatApi(res.egress, Tokens(res.egress, res.redis, base_url, res.clock), base_url)
 
 
 @dataclass

@@ -123,7 +123,7 @@ async def test_tokens_work_while_redis_is_away(sandbox: Sandbox, sandbox_res: Re
     person = await follower(sandbox)
     nobody = redis_of(f"redis://127.0.0.1:{free_port()}/0")
     base_url = sandbox_res.settings.wechat_api_url
-    api = WechatApi(sandbox_res.egress, Tokens(sandbox_res.egress, nobody, base_url), base_url)
+    api = WechatApi(sandbox_res.egress, Tokens(sandbox_res.egress, nobody, base_url, sandbox_res.clock), base_url)
     sent = await asyncio.gather(*(send(api, person.openid, f"key-{n}") for n in range(5)))
     assert all(isinstance(outcome, Sent) for outcome in sent)
     assert (await stats(sandbox))[FETCH] == 1

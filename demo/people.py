@@ -1,0 +1,70 @@
+"""Everybody in the story: staff log in with password and code, residents through WeChat."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyotp
+
+from demo.stage import Stage
+from demo.web import Web
+
+
+def log_in_staff(stage: Stage) -> None:
+    """The manager, the administrator, the cashier and customer service log in, afresh after days have passed."""
+    for login in stage.data["staff"]:
+        if login["login"] in ("manager", "admin", "cashier", "service"):
+            stage.staff[login["login"]] = stage.api.of(_log_in(stage, login)["token"])
+
+
+def pass_time(stage: Stage, step: str) -> None:
+    """Days pass: staff sessions end after twelve hours, so that everybody logs in again."""
+    stage.advance(step)
+    log_in_staff(stage)
+
+
+def _log_in(stage: Stage, login: dict[str, Any]) -> Any:
+    code = pyotp.TOTP(login["totp_secret"]).at(stage.now()) if login["totp_secret"] else None
+    body = {"login": login["login"], "password": login["password"], "totp": code}
+    return stage.api.post("/admin/v1/login", body)
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """Somebody with WeChat and a session of the mini-program."""
+
+    name: str
+    user_id: str
+    openid: str
+    web: Web
+
+
+def join(stage: Stage, name: str, phone: str) -> Resident:
+    """A new WeChat user opens the mini-program and binds the phone."""
+    user_id = stage.control("POST", "/users", {"nickname": name, "phone": phone})["user_id"]
+    web, phone_bound = _open(stage, user_id)
+    stage.expect(f"{name}登录时已绑定手机号", phone_bound, False)
+    appid = stage.data["miniprogram"]
+    code = stage.control("POST", f"/users/{user_id}/phone-code", {"appid": appid})["code"]
+    shown = web.post("/api/v1/phone", {"code": code})["phone"]
+    stage.expect(f"{name}的手机号（脱敏）", shown, f"{phone[:3]}****{phone[-4:]}")
+    openid = stage.control("GET", f"/users/{user_id}/openid?appid={appid}")["openid"]
+    return Resident(name, user_id, openid, web)
+
+
+def again(stage: Stage, resident: Resident) -> Resident:
+    """The resident opens the mini-program once more."""
+    web, phone_bound = _open(stage, resident.user_id)
+    stage.expect(f"{resident.name}再次登录时已绑定手机号", phone_bound, True)
+    return Resident(resident.name, resident.user_id, resident.openid, web)
+
+
+def _open(stage: Stage, user_id: str) -> tuple[Web, bool]:
+    appid = stage.data["miniprogram"]
+    code = stage.control("POST", f"/users/{user_id}/login-code", {"appid": appid})["code"]
+    told = stage.api.post("/api/v1/login", {"appid": appid, "code": code})
+    return stage.api.of(told["token"]), told["phone_bound"]
+
+
+def houses_of(resident: Resident) -> dict[str, str]:
+    """Label → role of the resident's houses."""
+    return {house["label"]: house["role"] for house in resident.web.get("/api/v1/houses")["items"]}

@@ -1,0 +1,80 @@
+"""HTTP for the player: JSON in and out, with the standard library alone."""
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status and body; `json` of an empty body is None."""
+
+    status: int
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body) if self.body else None
+
+    @property
+    def code(self) -> str:
+        """The code of a refusal, the empty text for anything else."""
+        told = self.json if self.status >= 400 else None
+        return str(told["error"]["code"]) if isinstance(told, dict) and "error" in told else ""
+
+
+class Unexpected(Exception):
+    """An answer of another status than the story needs, or a figure that is off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """One address and, once logged in, the bearer token of one person."""
+
+    url: str
+    token: str | None = None
+
+    def of(self, token: str) -> "Web":
+        """The same address for whoever holds `token`."""
+        return replace(self, token=token)
+
+    def ask(self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, key: str = "") -> Answer:
+        """One call, whatever it answers; POSTs carry an Idempotency-Key."""
+        headers = {"Content-Type": "application/json" if raw is None else "application/octet-stream"}
+        if method == "POST":
+            headers["Idempotency-Key"] = key or uuid4().hex
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        data = raw if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}{quote(path, safe='/?=&%-_.:')}", data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+                return Answer(answer.status, answer.read())
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return Answer(refused.code, refused.read())
+
+    def get(self, path: str) -> Any:
+        """The JSON of a GET that must succeed."""
+        return self._good("GET", path, None, "")
+
+    def post(self, path: str, body: Any = None, *, key: str = "") -> Any:
+        """The JSON of a POST that must succeed."""
+        return self._good("POST", path, body, key)
+
+    def put(self, path: str, body: Any) -> Any:
+        """The JSON of a PUT that must succeed."""
+        return self._good("PUT", path, body, "")
+
+    def _good(self, method: str, path: str, body: Any, key: str) -> Any:
+        answer = self.ask(method, path, body, key=key)
+        if answer.status >= 300:
+            said = answer.body.decode(errors="replace")[:500]
+            raise Unexpected(f"{method} {path} 应当成功，却得到 {answer.status}：{said}")
+        return answer.json
