@@ -8,8 +8,11 @@ a house is made by the same rule, so that a roster row, a typed search and an ap
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_TYPED = 60
+# A roster of 50,000 rows names few buildings, units and doors.
+_REMEMBERED = 8_192
 _SEPARATORS = re.compile(r"号楼|單元|单元|栋|幢|座|楼|室|号|户|门|[\s\-_#/.,，。、]+")
 _TOKEN = re.compile(r"[0-9A-Z\u3400-\u9fff]+")
 _NUMERAL = re.compile(r"[一二三四五六七八九十]+(?=号楼|栋|幢|座|楼|单元|單元|门|期|室|号)")
@@ -28,6 +31,7 @@ class Patterns:
     by_door: str | None
 
 
+@lru_cache(_REMEMBERED)
 def _plain(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).strip().upper()
     return _NUMERAL.sub(lambda match: str(_number(match.group())), text)
@@ -41,16 +45,17 @@ def _number(numeral: str) -> int:
     return 10 * (_DIGITS.get(tens, 1) if tens else 1) + (_DIGITS.get(ones, 0) if ones else 0)
 
 
-def tokens(text: str) -> list[str]:
+@lru_cache(_REMEMBERED)
+def tokens(text: str) -> tuple[str, ...]:
     """The tokens of a typed text, leading zeros of numbers dropped."""
     parts = _SEPARATORS.split(_plain(text))
     found = [token for part in parts if part for token in _TOKEN.findall(part)]
-    return [token.lstrip("0") or "0" if token.isdecimal() else token for token in found]
+    return tuple(token.lstrip("0") or "0" if token.isdecimal() else token for token in found)
 
 
 def key_of(building: str, unit: str, door: str) -> str:
     """The key of a house from the codes of its building, unit (may be empty) and door."""
-    return "-".join(tokens(building) + tokens(unit) + tokens(door))
+    return "-".join((*tokens(building), *tokens(unit), *tokens(door)))
 
 
 def building_code(text: str) -> str:

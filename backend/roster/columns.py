@@ -200,7 +200,7 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     text = str(value).strip()
-    return text[1:] if text.startswith(TEXT_MARK) else text
+    return text.removeprefix(TEXT_MARK)
 
 
 def _short(value: Any, longest: int = 30) -> str:

@@ -31,6 +31,11 @@ async def read(body: bytes) -> Roster:
     answer = await _child("read", body)
     if answer is None:
         return _refused("文件内容异常，处理时超出了限制，请使用下载的模板重新整理后再上传。")
+    return await asyncio.to_thread(_roster, answer)
+
+
+def _roster(answer: bytes) -> Roster:
+    """What the child said of a file; half a second for 50,000 rows, so in a thread."""
     document = orjson.loads(answer)
     if "refused" in document:
         return _refused(document["refused"])

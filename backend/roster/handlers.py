@@ -13,4 +13,7 @@ HANDLERS: Mapping[str, Handler] = {
     exports.APPROVED: exports.write,
 }
 
-PERIODIC: tuple[Periodic, ...] = (Periodic("roster.expire_exports", Daily(time(3, 20)), exports.expire),)
+PERIODIC: tuple[Periodic, ...] = (
+    Periodic("roster.expire_exports", Daily(time(3, 20)), exports.expire),
+    Periodic("roster.forget_files", Daily(time(3, 25)), imports.forget_files),
+)

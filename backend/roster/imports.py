@@ -8,7 +8,7 @@ transaction; its progress is written beside it. The same file again changes noth
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, TypeVar, cast
@@ -35,6 +35,7 @@ from backend.roster.files import Roster
 T = TypeVar("T")
 UPLOADED, CONFIRMED = "roster.uploaded", "roster.confirmed"
 CHUNK = 2_000
+FILES_KEPT = timedelta(days=7)
 
 
 class ImportState(StrEnum):
@@ -80,6 +81,16 @@ FINISH = """
 ERRORS = """
     SELECT e.value FROM roster_import i, jsonb_array_elements(i.errors) WITH ORDINALITY AS e (value, n)
      WHERE i.id = $1 AND e.n > $2 ORDER BY e.n LIMIT $3
+"""
+# Uploaded files hold plain names and phones: they go a week after the upload, whatever became of it.
+OLD_FILES = """
+    SELECT id, file_key FROM roster_import
+     WHERE created_at < $1 AND file_key <> '' AND state NOT IN ('CHECKING', 'IMPORTING')
+     LIMIT 1000
+"""
+FORGET_FILE = """
+    UPDATE roster_import SET file_key = '', state = CASE state WHEN 'READY' THEN 'CANCELLED' ELSE state END
+     WHERE id = $1 AND state NOT IN ('CHECKING', 'IMPORTING')
 """
 # One import of a community at a time.
 LOCK_COMMUNITY = "SELECT pg_advisory_xact_lock(hashtextextended('roster:' || $1::uuid::text, 0))"
@@ -299,6 +310,13 @@ async def problems(db: Reader, import_id: UUID, *, after: int = 0, limit: int = 
 
 def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
     return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+
+
+async def forget_files(res: Resources, _period: str) -> None:
+    """Delete uploaded files after a week; what was never confirmed is cancelled."""
+    for row in await res.db.fetch(OLD_FILES, res.clock.now() - FILES_KEPT):
+        await res.db.execute(FORGET_FILE, row["id"])
+        await res.storage.delete(row["file_key"])
 
 
 def _problem(problem: Problem) -> dict[str, Any]:

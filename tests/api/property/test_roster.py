@@ -4,7 +4,9 @@ import asyncio
 import io
 import struct
 import zipfile
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import openpyxl
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from backend.composition import CHECKS
 from backend.identity import people
 from backend.kernel import checks
+from backend.kernel.errors import NotFound
 from backend.kernel.resources import Resources
 from backend.roster import imports
 from backend.roster.columns import HEADERS
@@ -400,6 +403,22 @@ async def test_no_plain_name_or_phone_reaches_the_database(res: Resources, clien
         dump = await res.db.fetchval(f"SELECT string_agg(t::text, '') FROM {table} t") or ""
         assert "13877776666" not in dump
         assert "欧阳锋" not in dump
+
+
+async def test_files_with_plain_names_go_after_a_week(res: Resources, client: Client) -> None:
+    place, boss = await manager(res, client)
+    await imported(res, boss, place.id, workbook([row()]))
+    waiting = await uploaded(res, boss, place.id, workbook([row(房号="102", 业主手机="13800000002")]))
+    keys = [one["file_key"] for one in await res.db.fetch("SELECT file_key FROM roster_import")]
+    await imports.forget_files(res, "2026-09-01")
+    assert [len(await res.storage.get(key)) > 0 for key in keys] == [True, True]
+    res.clock.advance(timedelta(days=7, seconds=1))  # type: ignore[attr-defined]
+    await imports.forget_files(res, "2026-09-08")
+    for key in keys:
+        with pytest.raises(NotFound):
+            await res.storage.get(key)
+    state = await res.db.fetchval("SELECT state FROM roster_import WHERE id = $1", UUID(waiting["id"]))
+    assert state == "CANCELLED"
 
 
 def test_the_bomb_is_a_bomb() -> None:

@@ -27,7 +27,7 @@ from backend.property import search
     ],
 )
 def test_tokens(typed: str, found: list[str]) -> None:
-    assert search.tokens(typed) == found
+    assert search.tokens(typed) == tuple(found)
 
 
 @pytest.mark.parametrize("building", ["1", "1栋", "1号楼", "1幢", "一栋", "１栋"])
