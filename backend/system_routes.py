@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import orjson
 from pydantic import BaseModel
@@ -56,10 +57,13 @@ async def show_metrics(_call: Call[None, None]) -> Reply:
 def routes(described: Callable[[], Sequence[Route]]) -> tuple[Route, ...]:
     """The system's routes; `described` gives all routes of the API for the document."""
 
+    @cache
+    def described_for(server: str) -> bytes:
+        return orjson.dumps(openapi.describe(described(), version=VERSION, server=server))
+
     async def document(call: Call[None, None]) -> Reply:
         _only_in_sandbox(call)
-        data = openapi.describe(described(), version=VERSION, server=call.res.settings.public_url)
-        return Reply(body=orjson.dumps(data), content_type="application/json")
+        return Reply(body=described_for(call.res.settings.public_url), content_type="application/json")
 
     async def page(call: Call[None, None]) -> Reply:
         _only_in_sandbox(call)

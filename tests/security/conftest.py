@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import argon2
 import pytest
 
+from backend.kernel import passwords
 from backend.kernel.config import Settings
 from backend.kernel.embedded_postgres import PostgresServer
 from backend.kernel.embedded_redis import RedisServer
@@ -67,6 +69,15 @@ async def serving(
         await _stop(app, server, session)
         await res.close()
         await _admin(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cheap_passwords() -> Iterator[None]:
+    """What a hash costs is measured elsewhere; here dozens of people log in."""
+    before = passwords._hasher
+    passwords._hasher = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    yield
+    passwords._hasher = before
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from backend.kernel.crypto import Context
 from backend.kernel.db import Tx
 from backend.kernel.ids import random_text, uuid7
 from backend.property.family_codes import LENGTH
-from payments import approvals as payment_approvals
 from backend.roster import exports
+from payments import approvals as payment_approvals
 from payments import merchants
 from tests import factories, factories_fees
 from tests.factories import Community
@@ -95,9 +95,11 @@ async def another(world: World, who: Who) -> Who:
     return who
 
 
-async def colleague(world: World, name: str) -> Who:
+async def colleague(world: World, name: str, place: Community | None = None) -> Who:
     """A member of staff with the same role, the password PASSWORD and a session."""
-    made = await factories.staff(world.res, place_of(world, name), ROLE_OF[name], all_communities=name in COMPANY_WIDE)
+    made = await factories.staff(
+        world.res, place or place_of(world, name), ROLE_OF[name], all_communities=name in COMPANY_WIDE
+    )
     await set_password(world, made.id)
     if name == "unproven":
         await world.res.db.execute("UPDATE session SET second_factor = false WHERE staff_id = $1", made.id)
@@ -159,9 +161,9 @@ async def wechat_login(world: World, kind: str) -> str:
     return str((await world.sandbox.ask("POST", f"/users/{user_id}/{kind}-code", {"appid": MINI}))["code"])
 
 
-async def item(world: World, *, liable: Liable = Liable.OWNER) -> UUID:
+async def item(world: World, *, liable: Liable = Liable.OWNER, place: Community | None = None) -> UUID:
     """An item of community A with a price."""
-    return await factories_fees.item(world.res, world.a, code=f"F{world.next()}", name="清洁费", liable=liable)
+    return await factories_fees.item(world.res, place or world.a, code=f"F{world.next()}", name="清洁费", liable=liable)
 
 
 async def bill(world: World, *, liable: str = "owner", published: bool = True) -> UUID:
@@ -183,13 +185,13 @@ async def run(world: World) -> UUID:
     return (await factories_fees.ready(world.res, made, house_id=world.ids["house"])).id
 
 
-async def price_proposal(world: World, by: UUID) -> tuple[UUID, UUID]:
+async def price_proposal(world: World, by: UUID, place: Community | None = None) -> tuple[UUID, UUID]:
     """A proposed price; approval and item."""
-    made = await item(world)
+    made, communities = await item(world, place=place), ((place or world.a).id,)
 
     async def work(tx: Tx) -> Approval:
         return await prices.propose(
-            tx, Actor("staff", by), item_id=made, communities=(world.a.id,), rate_micro=2_800_000,
+            tx, Actor("staff", by), item_id=made, communities=communities, rate_micro=2_800_000,
             effective_from=date(2027, 1, 1), reason="业主大会决议",
         )  # fmt: skip
 

@@ -1,5 +1,7 @@
 """The requests of staff about fees, messages and payments."""
 
+from tests import vectors
+from tests.factories_payments import API_V3_KEY
 from tests.security import fresh
 from tests.security.prepared import Prepared, plain, request
 from tests.security.world import (
@@ -12,8 +14,6 @@ from tests.security.world import (
     parked_message,
     place_order,
 )
-from tests import vectors
-from tests.factories_payments import API_V3_KEY
 
 plain("GET /admin/v1/fee-items", "/admin/v1/fee-items?limit=100")
 plain("GET /admin/v1/fee-items/{item_id}", "/admin/v1/fee-items/{item}")

@@ -35,7 +35,7 @@ plain("GET /admin/v1/residents #who moved out", "/admin/v1/residents?phone=13900
 
 @request("POST /admin/v1/login")
 async def log_in(world: World, who: Who) -> Prepared:
-    somebody = await fresh.colleague(world, "engineer")
+    somebody = await fresh.colleague(world, "engineer", place_of(world, who.name))
     login = await world.res.db.fetchval("SELECT login FROM staff WHERE id = $1", somebody.id)
     return Prepared("/admin/v1/login", {"login": login, "password": PASSWORD}, touches=(somebody.id,))
 
@@ -149,7 +149,8 @@ async def withdraw(world: World, who: Who) -> Prepared:
 
 @request("POST /admin/v1/approvals/{approval_id}/withdraw #own proposal")
 async def withdraw_own(world: World, who: Who) -> Prepared:
-    approval_id, _ = await fresh.price_proposal(world, who.id or world.ids["staff_second"])
+    by, place = who.id or world.ids["staff_second"], place_of(world, who.name)
+    approval_id, _ = await fresh.price_proposal(world, by, place)
     return Prepared(f"/admin/v1/approvals/{approval_id}/withdraw", touches=(approval_id,))
 
 

@@ -47,11 +47,9 @@ async def ask(world: World, route: Route, prepared: Prepared, who: Who) -> Answe
     return await client.call(route.method, prepared.path, prepared.body, headers=headers, raw=prepared.raw)
 
 
-async def problems_of_cell(world: World, key: str, who: Who) -> list[str]:
+async def problems_of_cell(world: World, key: str, who: Who, prepared: Prepared) -> list[str]:
     """What is wrong with one cell; empty when all is well."""
     row, route = MATRIX[key], route_of(key)
-    prepared = await REQUESTS[key](world, who)
-    await world.witness.take()
     answer = await ask(world, route, prepared, who)
     text = answer.body.decode(errors="replace")
     changes = await world.witness.take()
@@ -89,9 +87,14 @@ def _of_reading(world: World, row: Row, who: Who, text: str, changed: list[str])
 
 @pytest.mark.parametrize("key", KEYS)
 async def test_each_principal_gets_what_the_table_says(world: World, key: str) -> None:
-    wrong = []
+    wrong, refused = [], None
     for name in COLUMNS:
-        wrong += [f"{name}: {problem}" for problem in await problems_of_cell(world, key, world.who[name])]
+        who, may = world.who[name], MATRIX[key].cells[name] in "Yo"
+        # What was only refused is still there for the next one to be refused.
+        prepared = refused if refused is not None and not may else await REQUESTS[key](world, who)
+        refused = None if may or "own proposal" in key else Prepared(prepared.path, prepared.body, prepared.raw)
+        await world.witness.take()
+        wrong += [f"{name}: {problem}" for problem in await problems_of_cell(world, key, who, prepared)]
     assert not wrong, key + "\n" + "\n".join(wrong)
 
 

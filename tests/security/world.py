@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from uuid import UUID
 
+from backend.fees import prices
+from backend.fees.plan import Liable
 from backend.kernel import approvals, audit
 from backend.kernel.audit import SYSTEM, Actor
 from backend.kernel.auth import HouseScope
@@ -20,8 +22,6 @@ from backend.kernel.resources import Resources
 from backend.messaging import templates
 from backend.messaging.templates import Channel
 from backend.property import applications, houses
-from backend.fees import prices
-from backend.fees.plan import Liable
 from backend.wechat import apps
 from backend.wechat.apps import AppKind
 from payments import merchants, orders
@@ -55,11 +55,11 @@ PRINCIPALS = ("nobody", *RESIDENTS, "device", *ROLE_OF)
 
 # What a principal's answers, and the rows that the principal changes, may ever mention. What is public is in no side.
 SIDES: Mapping[str, frozenset[str]] = {
-    "nobody": frozenset(),
-    "newcomer": frozenset(),
+    "nobody": frozenset({"company"}),
+    "newcomer": frozenset({"company"}),
     "stranger": frozenset({"company", "ours", "next"}),
     **dict.fromkeys(("former", "tenant", "family", "owner"), frozenset({"company", "ours", "house"})),
-    "device": frozenset({"ours"}),
+    "device": frozenset({"company", "ours"}),
     **dict.fromkeys(
         ("guard", "engineer", "service", "readonly", "cashier", "manager"),
         frozenset({"company", "ours", "house", "next"}),
