@@ -1,0 +1,52 @@
+"""`make bench`: the yardsticks of reliability.md section 4; `python -m bench [names] [--quick] [--write]`."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import uvloop
+
+from bench import table
+from bench.figures import Figure, Latency
+from bench.rig import Rig, progress, servers
+from bench.y1_callbacks import y1, y1b
+
+Yardstick = Callable[[Rig], Awaitable[Figure | Latency]]
+YARDSTICKS: Mapping[str, Yardstick] = {"y1": y1, "y1b": y1b}
+
+
+async def measure(rig: Rig, names: list[str]) -> list[Figure | Latency]:
+    """The figures of the yardsticks named, one after the other."""
+    figures = []
+    for name in names:
+        progress(f"{name} …")
+        figures.append(await YARDSTICKS[name](rig))
+        progress(figures[-1].row())
+    return figures
+
+
+def main() -> int:
+    """Exit code 1 when a goal is missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(YARDSTICKS)}; all but million when none is given")
+    parser.add_argument("--quick", action="store_true", help="a smoke run: smaller, fewer pairs, no figure to quote")
+    parser.add_argument("--write", action="store_true", help="rewrite the rows of docs/benchmarks.md")
+    asked: Any = parser.parse_args()
+    names = asked.names or [name for name in YARDSTICKS if name != "million"]
+    unknown = sorted(set(names) - set(YARDSTICKS))
+    if unknown:
+        parser.error(f"no such yardstick: {', '.join(unknown)}")
+    if asked.quick and asked.write:
+        parser.error("a quick run gives no figure to write down")
+    with servers(quick=asked.quick) as rig, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        figures = runner.run(measure(rig, names))
+    print(table.text(figures, quick=asked.quick))
+    if asked.write:
+        table.write(figures)
+    return 0 if all(figure.met for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
