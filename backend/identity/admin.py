@@ -1,9 +1,10 @@
 """Staff routes of identity: login, one's own account, the staff of the company, approvals, the audit (S2, S4)."""
 
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
-from backend.identity import approvals_admin, staff, staff_login
-from backend.identity import sessions as sessions_of
+from backend.identity import approvals_admin, sessions, staff, staff_login
+from backend.identity.roles import Role
 from backend.identity.schemas import (
     ChangeMemberBody,
     ChangePasswordBody,
@@ -20,6 +21,7 @@ from backend.identity.schemas import (
     TotpOffer,
 )
 from backend.kernel import passwords
+from backend.kernel.audit import Actor
 from backend.kernel.auth import PUBLIC, STAFF_SELF
 from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated, Unavailable
@@ -28,6 +30,14 @@ from backend.kernel.ratelimit import Rule
 
 LOGIN_RATE = Rule("staff.login", count=30, period_s=60, strict=True)
 ISSUER = "Linli"
+
+
+class ChangeRole(Protocol):
+    """`staff.grant` or `staff.revoke`."""
+
+    async def __call__(
+        self, tx: Tx, actor: Actor, *, staff_id: UUID, company_id: UUID, role: Role, community_id: UUID | None
+    ) -> None: ...
 
 
 async def log_in(call: Call[LoginBody, None]) -> LoginAnswer:
@@ -40,7 +50,7 @@ async def log_in(call: Call[LoginBody, None]) -> LoginAnswer:
 
 async def log_out(call: Call[None, None]) -> Nothing:
     session = call.principal.session or b""
-    await call.res.db.transact(lambda tx: sessions_of.revoke(tx, session))
+    await call.res.db.transact(lambda tx: sessions.revoke(tx, session))
     return Nothing()
 
 
@@ -156,7 +166,7 @@ async def revoke_role(call: Call[RoleHeld, None]) -> MemberAnswer:
     return await _change_role(call, staff.revoke)
 
 
-async def _change_role(call: Call[RoleHeld, None], change: Any) -> MemberAnswer:
+async def _change_role(call: Call[RoleHeld, None], change: ChangeRole) -> MemberAnswer:
     company_id, staff_id = _company(call), call.ids["staff_id"]
 
     async def work(tx: Tx) -> MemberAnswer:
@@ -169,14 +179,14 @@ async def _change_role(call: Call[RoleHeld, None], change: Any) -> MemberAnswer:
     return await call.transact(work)
 
 
-def _self(call: Call[Any, Any]) -> Any:
+def _self(call: Call[Any, Any]) -> tuple[UUID, UUID]:
     """Company and id of the member of staff who asks."""
     if call.principal.company_id is None or call.principal.id is None:
         raise Forbidden
     return call.principal.company_id, call.principal.id
 
 
-def _company(call: Call[Any, Any]) -> Any:
+def _company(call: Call[Any, Any]) -> UUID:
     """The company whose staff the principal manages; NotFound for roles of single communities."""
     company_id, _ = _self(call)
     call.principal.require_community("staff.manage", company_id)
