@@ -1,17 +1,14 @@
 """Root of `linli check`: runs every invariant on the database and prints it with its count of offenders.
 
-Exit code 0 when all hold, 1 when one does not, 2 and 3 as `backend.main`. Run as `python -m backend.checks`.
+Exit code 0 when all hold, 1 when one does not, others as in `backend.kernel.root`. Run as `python -m backend.checks`.
 """
 
-import asyncio
-import os
 import sys
 
 from backend.composition import APPROVALS, CHECKS, MODELS
-from backend.kernel import audit, checks
+from backend.kernel import audit, checks, root
 from backend.kernel.checks import Finding
-from backend.kernel.config import ConfigError, Settings
-from backend.kernel.errors import AppError
+from backend.kernel.config import Settings
 from backend.kernel.resources import open_resources
 
 
@@ -34,16 +31,9 @@ def _line(found: Finding) -> str:
     return f"{sign} {found.check.code}  {found.check.title}：{found.offenders} 条不符{samples}"
 
 
-def main() -> int:
+async def check(settings: Settings) -> int:
     """Print and judge."""
-    try:
-        lines = asyncio.run(findings(Settings.from_env(os.environ)))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except AppError as error:
-        print(f"无法检查：{error.message}", file=sys.stderr)
-        return 3
+    lines = await findings(settings)
     print("\n".join(lines))
     broken = sum(line.startswith("✗") for line in lines)
     print(f"共 {len(lines)} 项，{broken} 项不符。" if broken else f"共 {len(lines)} 项，全部相符。")
@@ -51,4 +41,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(root.run(check, failed="无法检查"))

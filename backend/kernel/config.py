@@ -1,13 +1,16 @@
 """Settings of one process, read once from the environment (`LINLI_*`), checked before anything starts."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from backend.kernel import problems
 
 PREFIX = "LINLI_"
 
@@ -45,14 +48,31 @@ class Settings(BaseModel):
     database_pool: int = Field(10, ge=1, le=100)
     statement_timeout_s: int = Field(10, ge=1, le=600)
     lock_timeout_s: int = Field(4, ge=1, le=60)
+    request_timeout_s: int = Field(30, ge=1, le=55, description="an answer takes no longer; uploads may")
     job_timeout_s: int = Field(60, ge=1, le=60)
     lease_s: int = Field(90, ge=1, le=600, description="how long a claimed outbox row belongs to its worker")
     storage_url: str | None = Field(None, description="s3://bucket?endpoint=…; a local directory when missing")
     storage_key: SecretStr | None = Field(None, description="access key of storage_url")
     storage_secret: SecretStr | None = Field(None, description="its secret")
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     failpoints: str = Field("", description="sandbox mode only: name=action,… (tests)")
     company_name: str = "邻里示范物业服务有限公司"
+
+    @field_validator("database_url", "migrator_url", mode="after")
+    @classmethod
+    def _names_a_database(cls, url: str | None) -> str | None:
+        return _address(url, ("postgresql", "postgres"), "postgresql://用户名:密码@主机:5432/数据库名", named=True)
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _names_a_redis(cls, url: str | None) -> str | None:
+        return _address(url, ("redis", "rediss"), "redis://主机:6379/0")
+
+    @field_validator("public_url", "wechat_api_url", "wechat_pay_url", mode="after")
+    @classmethod
+    def _names_a_site(cls, url: str) -> str:
+        _address(url, ("http", "https"), "https://主机")
+        return url
 
     @model_validator(mode="after")
     def _live_refuses_the_sandbox(self) -> Self:
@@ -94,13 +114,36 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            lines = [_problem(item["loc"], item["msg"]) for item in error.errors()]
-            raise ConfigError("启动设置有误：\n" + "\n".join(lines)) from error
+            lines = [cls._problem(item) for item in error.errors(include_input=False, include_url=False)]
+            raise ConfigError("启动设置有误：\n" + "\n".join(lines)) from None
+
+    @classmethod
+    def _problem(cls, item: Mapping[str, Any]) -> str:
+        if not item["loc"]:
+            return f"  {problems.sentence(item)}"
+        name = str(item["loc"][0])
+        if item["type"] != "extra_forbidden":
+            return f"  {_variable(name)}：{problems.sentence(item)}"
+        near = get_close_matches(name, cls.model_fields, n=1)
+        return f"  {_variable(name)}：没有这个设置，请检查名字。" + (f"是不是 {_variable(near[0])}？" if near else "")
 
 
-def _problem(location: tuple[int | str, ...], message: str) -> str:
-    name = PREFIX + str(location[0]).upper() if location else "设置"
-    return f"  {name}：{message.removeprefix('Value error, ')}"
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _address(url: str | None, schemes: tuple[str, ...], example: str, *, named: bool = False) -> str | None:
+    """`url` where it has one of `schemes`, a host and a readable port; the message never repeats it (passwords)."""
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        readable = parts.port != 0 and parts.scheme in schemes and bool(parts.hostname)
+    except ValueError:
+        readable = False
+    if not readable or (named and not parts.path.strip("/")):
+        raise ValueError(f"地址的写法不对，应如 {example}。")
+    return url
 
 
 def _is_loopback(host: str) -> bool:

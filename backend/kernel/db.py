@@ -17,8 +17,10 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 import orjson
+from asyncpg.transaction import Transaction
 from tortoise import Tortoise
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.exceptions import DBConnectionError
 
 from backend.kernel.clock import Clock, local_date
 from backend.kernel.errors import Unavailable
@@ -27,6 +29,7 @@ from backend.kernel.failpoints import failpoint
 T = TypeVar("T")
 ATTEMPTS = 4
 ACQUIRE_S = 3.0
+UNDO_S = 2.0
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -37,6 +40,7 @@ _AWAY = (
     ConnectionError,
     TimeoutError,
 )
+_REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, DBConnectionError)
 _BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
 _REPEAT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -71,6 +75,8 @@ def _translated() -> Iterator[None]:
         raise Unavailable("系统正忙，请稍后再试。", code="database_busy") from error
     except _AWAY as error:
         raise Unavailable("数据库暂时连接不上，请稍后再试。", code="database_unavailable") from error
+    except _REFUSED as error:
+        raise Unavailable("数据库拒绝了系统的账号或库名，请联系管理员检查设置。", code="database_refused") from error
 
 
 class Tx:
@@ -202,8 +208,7 @@ class Database:
                 await tx.flush()
                 await failpoint("tx.before_commit")
             except BaseException:
-                if not connection.is_closed():
-                    await transaction.rollback()
+                await _undo(connection, transaction)
                 raise
             await transaction.commit()
             await failpoint("tx.after_commit")
@@ -222,6 +227,17 @@ class Database:
 
     async def close(self) -> None:
         await self.orm.close()
+
+
+async def _undo(connection: asyncpg.Connection, transaction: Transaction) -> None:
+    """Roll back. A connection that does not do so in time is cut, and PostgreSQL rolls back by itself."""
+    if connection.is_closed():
+        return
+    try:
+        async with asyncio.timeout(UNDO_S):
+            await transaction.rollback()
+    except (asyncpg.PostgresError, *_AWAY):
+        connection.terminate()
 
 
 Reader = Database | Tx
@@ -280,11 +296,15 @@ async def open_database(
             "jit": "off",
         },
     )
-    with _translated():
-        try:
+    try:
+        with _translated():
             await orm.create_connection(with_db=True)
-        except OSError as error:
-            raise ConnectionError(str(error)) from error
+    except (Unavailable, OSError) as error:
+        raise Unavailable(
+            f"连不上 PostgreSQL（{parts.hostname}:{parts.port or 5432}），或者它拒绝了登录。"
+            "请确认它在运行，并检查 LINLI_DATABASE_URL 和 LINLI_MIGRATOR_URL 里的地址、账号、密码和库名。",
+            code="database_unavailable",
+        ) from error
     return Database(orm, clock)
 
 

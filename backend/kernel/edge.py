@@ -4,6 +4,7 @@ Every answer is either a declared model, a `Reply`, or `{"error": {code, message
 fails before the commit is acknowledged; an unexpected error is logged with its request id and answered as 500.
 """
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -17,9 +18,9 @@ from sanic.exceptions import MethodNotAllowed, PayloadTooLarge, SanicException
 from sanic.exceptions import NotFound as RouteNotFound
 from sanic.response import raw as raw_response
 
-from backend.kernel import log, metrics
+from backend.kernel import log, metrics, problems
 from backend.kernel.auth import ANONYMOUS, Principal
-from backend.kernel.errors import AppError, BadRequest, Invalid, NotFound, TooLarge
+from backend.kernel.errors import AppError, BadRequest, Invalid, NotFound, TooLarge, Unavailable
 from backend.kernel.failpoints import failpoint
 from backend.kernel.http import Call, Reply, Route
 from backend.kernel.resources import Resources
@@ -64,16 +65,21 @@ def attach(app: Sanic[Any, Any], routes: Iterable[Route], res: Resources, authen
 def _handler_of(
     route: Route, res: Resources, authenticate: Authenticate
 ) -> Callable[..., Coroutine[Any, Any, HTTPResponse]]:
+    deadline_s = None if route.upload_bytes else res.settings.request_timeout_s
+
     async def handle(request: Request, **path: str) -> HTTPResponse:
         request_id = request_id_of(request)
         started = time.monotonic()
         status = 500
         with log.bound(request_id=request_id):
             try:
-                answer = await _answer(route, res, authenticate, request, request_id, path)
+                async with asyncio.timeout(deadline_s):
+                    answer = await _answer(route, res, authenticate, request, request_id, path)
                 response = _response(route, answer)
             except AppError as error:
                 response = error_response(error, request_id)
+            except TimeoutError:
+                response = error_response(Unavailable("处理超时，请稍后再试。", code="timed_out"), request_id)
             except Exception:  # house: the HTTP edge
                 logger.exception("request_failed", route=route.path)
                 response = error_response(AppError(), request_id)
@@ -188,7 +194,7 @@ def _shallow(value: Any) -> bool:
 def _problems(error: ValidationError) -> list[dict[str, str]]:
     """Field, kind and text of every problem; never the value, which may be personal data."""
     return [
-        {"field": ".".join(map(str, item["loc"])), "kind": item["type"], "message": item["msg"]}
+        {"field": ".".join(map(str, item["loc"])), "kind": item["type"], "message": problems.sentence(item)}
         for item in error.errors(include_input=False, include_url=False)[:50]
     ]
 

@@ -5,6 +5,8 @@ transaction. A migrator that is killed leaves the database as it was. Waiting fo
 LOCK_TIMEOUT_S, so that a migration never stops traffic for longer.
 """
 
+import importlib.util
+import pkgutil
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
@@ -14,11 +16,16 @@ from tortoise.migrations.executor import MigrationExecutor
 from backend.kernel.clock import SystemClock
 from backend.kernel.config import ConfigError, Settings
 from backend.kernel.db import Database, open_database
+from backend.kernel.errors import Unavailable
 from backend.kernel.failpoints import failpoint
 
 APP = "linli"
 LOCK_TIMEOUT_S = 4
+CHAIN = "migrations"
 LOCK = "SELECT pg_advisory_lock(hashtext('linli.migrate'))"
+
+RECORDED = "SELECT to_regclass('tortoise_migrations') IS NOT NULL"
+APPLIED = "SELECT name FROM tortoise_migrations WHERE app = $1"
 
 # What the app role may do: everything but change what is append-only (reliability: two database roles).
 GRANTS = """
@@ -61,7 +68,7 @@ async def _apply(db: Database, *, app_role: str, own_role: str, progress: Callab
         await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
         orm = TransactionWrapper(db.orm)
         orm._connection = connection
-        executor = MigrationExecutor(orm, {APP: {"models": [], "migrations": "migrations"}})
+        executor = MigrationExecutor(orm, {APP: {"models": [], "migrations": CHAIN}})
         # Before the transaction: the library asks for the record first, and a missing table would abort it.
         await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))
         async with connection.transaction():
@@ -72,3 +79,25 @@ async def _apply(db: Database, *, app_role: str, own_role: str, progress: Callab
                 await connection.execute(GRANTS.format(role=quoted))
             await failpoint("migrate.before_commit")
     return applied
+
+
+async def require_migrated(db: Database) -> None:
+    """Raises `Unavailable` (`schema_outdated`) where a migration that this code knows is missing.
+
+    What the database has beyond that is no obstacle: the old code goes on while the new one is brought out (F-23).
+    """
+    recorded = await db.fetchval(RECORDED)
+    applied = {row["name"] for row in await db.fetch(APPLIED, APP)} if recorded else set()
+    missing = sorted(set(_known()) - applied)
+    if missing:
+        raise Unavailable(
+            f"数据库结构还不是最新的（缺 {len(missing)} 步，从 {missing[0]} 起），请先运行 linli migrate。",
+            code="schema_outdated",
+        )
+
+
+def _known() -> list[str]:
+    """The names of the migrations that belong to this code."""
+    spec = importlib.util.find_spec(CHAIN)
+    places = spec.submodule_search_locations if spec else None
+    return [module.name for module in pkgutil.iter_modules(places) if not module.ispkg]

@@ -12,6 +12,7 @@ from backend.kernel.config import ConfigError, Mode, Settings
 from backend.kernel.crypto import Keyring, load_keyring
 from backend.kernel.db import Database, open_database
 from backend.kernel.egress import Egress
+from backend.kernel.migrator import require_migrated
 from backend.kernel.ratelimit import RateLimiter
 from backend.kernel.storage import Storage, open_storage, storage_origin
 
@@ -57,7 +58,10 @@ async def open_resources(
     approval_kinds: Mapping[str, ApprovalKind],
     clock: Clock | None = None,
 ) -> Resources:
-    """Open all resources of one process. Redis need not answer; PostgreSQL must (`Unavailable` otherwise)."""
+    """Open all resources of one process.
+
+    Redis need not answer; PostgreSQL must, and must have the newest schema (`Unavailable` otherwise).
+    """
     if settings.database_url is None or settings.redis_url is None:
         raise ConfigError(
             "没有数据库或 Redis 的地址。请用 linli up 启动，或设置 LINLI_DATABASE_URL 和 LINLI_REDIS_URL。"
@@ -73,6 +77,12 @@ async def open_resources(
         statement_timeout_s=settings.statement_timeout_s,
         lock_timeout_s=settings.lock_timeout_s,
     )
+    try:
+        await require_migrated(db)
+        keyring = await load_keyring(db, settings, at=clock.now())
+    except BaseException:
+        await db.close()
+        raise
     redis = redis_of(settings.redis_url)
     egress = Egress(_origins(settings))
     return Resources(
@@ -80,7 +90,7 @@ async def open_resources(
         clock=clock,
         db=db,
         redis=redis,
-        keyring=await load_keyring(db, settings, at=clock.now()),
+        keyring=keyring,
         egress=egress,
         storage=open_storage(settings, egress, clock),
         limiter=RateLimiter(redis),
