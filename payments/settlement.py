@@ -139,7 +139,7 @@ def _lines(found: Record) -> dict[Kind, list[Line]]:
 
 
 async def _move_to_paid(tx: Tx, found: Record, *, trade: Trade, door: Door) -> None:
-    """Order, attempt, holds and inbox row in one statement."""
+    """Order, attempt and holds in one statement."""
     moved = await tx.fetchrow(
         sql.MOVE_TO_PAID,
         found["order_id"],

@@ -27,10 +27,11 @@ LOCK = f"""
 """  # noqa: S608 - a constant
 
 # No row at all: this very message was heard before, and its outcome is committed (inbox_once waits for the other).
+# The row is written once, with the usual outcome; whatever else comes of it is written over it in this transaction.
 HEAR_AND_LOCK = f"""
     WITH heard AS (
-        INSERT INTO inbox (source, event_key, body, received_at)
-        VALUES ($3, $4, $5, $6)
+        INSERT INTO inbox (source, event_key, body, received_at, outcome)
+        VALUES ($3, $4, $5, $6, 'applied')
             ON CONFLICT (source, event_key) DO NOTHING
      RETURNING id)
     SELECT heard.id AS inbox_id, found.*
@@ -49,8 +50,7 @@ MOVE_TO_PAID = """
         UPDATE payment_order SET state = 'PAID', paid_at = $4, closed_at = NULL, close_reason = NULL
          WHERE id = $1 AND state <> 'PAID'
      RETURNING id),
-    released AS (UPDATE payment_line SET live = false WHERE order_id = $1 AND live),
-    concluded AS (UPDATE inbox SET outcome = 'applied' WHERE id = $6)
+    released AS (UPDATE payment_line SET live = false WHERE order_id = $1 AND live)
     SELECT (SELECT count(*) FROM attempt) AS attempts,
            (SELECT count(*) FROM moved) AS orders,
            EXISTS (SELECT FROM difference

@@ -59,7 +59,6 @@ CREATE TABLE payment_line (
     CONSTRAINT payment_line_once UNIQUE (order_id, kind, payable_id)
 );
 CREATE UNIQUE INDEX payment_line_hold ON payment_line (kind, payable_id) WHERE live;
-CREATE INDEX payment_line_payable ON payment_line (kind, payable_id);
 
 -- `request` is what the channel was asked, word for word, so that it can be asked again (pitfalls B1).
 -- clearing_account: where its money will stand, looked up once when the order is opened and not while it is settled.
