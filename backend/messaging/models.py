@@ -93,7 +93,7 @@ class InboxMessage(Model):
 class SendLimit(Model):
     """What WeChat allows one app (发送上限). The key is (app, kind)."""
 
-    appid = f.TextField(primary_key=True)
+    appid = f.CharField(max_length=32, primary_key=True)
     kind = f.TextField()
     per_day = f.BigIntField()
     per_second = f.IntField()
@@ -105,7 +105,7 @@ class SendLimit(Model):
 class SendQuota(Model):
     """What was sent on a date (发送用量). The key is (app, kind, date)."""
 
-    appid = f.TextField(primary_key=True)
+    appid = f.CharField(max_length=32, primary_key=True)
     kind = f.TextField()
     sent_on = f.DateField()
     used = f.BigIntField(default=0)

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from backend.kernel import checks, failpoints
+from backend.kernel.db import Tx
 from backend.kernel.resources import Resources
 from backend.messaging.checks import CHECKS
 from tests import factories
@@ -125,6 +126,25 @@ async def test_one_credit_is_never_counted_on_twice(
     await make.work_due(res)
     assert await make.states(res) == {"SENT": 1, "INBOX_ONLY": 4}
     assert (await sandbox.ask("GET", "/stats")).get("messages accepted subscribe") == 1
+
+
+async def test_one_credit_is_never_counted_on_twice_within_one_job(
+    res: Resources, sandbox: Sandbox, place: factories.Community
+) -> None:
+    who = await make.reader(res, sandbox, 1, credits=1)
+    for number in range(5):
+        await make.plan_bills(res, place, [who.id], event_key=f"e{number}")
+    await res.db.execute("DELETE FROM outbox")
+    ids = [row["id"] for row in await res.db.fetch("SELECT id FROM message_intent")]
+
+    async def as_one(tx: Tx) -> None:
+        make.intents.request_sending(tx, ids, community_id=place.id)
+
+    await res.db.transact(as_one)
+    await make.work_due(res)
+    assert await make.states(res) == {"SENT": 1, "INBOX_ONLY": 4}
+    events = await res.db.fetch("SELECT event, count(*) AS n FROM message_consent_event GROUP BY event")
+    assert {row["event"]: row["n"] for row in events} == {"accept": 1, "used": 1}
 
 
 async def test_an_expired_token_is_fetched_once_and_everything_is_sent(
