@@ -22,7 +22,7 @@ from openpyxl.styles import Font
 MAX_BYTES = 20 << 20
 MAX_INFLATED = 200 << 20
 MAX_PARTS = 2_000
-MAX_ROWS = 100_000
+MAX_ROWS = 50_000
 MAX_COLUMNS = 100
 _CHUNK = 1 << 20
 _OLE = b"\xd0\xcf\x11\xe0"
