@@ -51,7 +51,7 @@ async def test_each_model_has_the_columns_of_its_table(urls: Urls) -> None:
     known = models()
     assert set(tables) - set(known) <= WITHOUT_MODEL
     for table, model in known.items():
-        columns = {field.source_column or name: field for name, field in model._meta.fields_map.items()}
+        columns = {field.source_field or name: field for name, field in model._meta.fields_map.items()}
         missing = set(tables[table]) ^ set(columns)
         assert not missing, (table, missing)
         for name, field in columns.items():
