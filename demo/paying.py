@@ -129,7 +129,7 @@ def play_mishaps(stage: Stage, orders: list[Placed]) -> Mishap:
     stage.expect("伪造通知的应答", forged["status"], 401)
     stage.expect("伪造通知后支付单的状态", _state(payer, placed), "PAYING")
     _same_books(stage, before, "伪造的通知")
-    stage.tell(f"有人伪造邻居{payer.name}已付款 {yuan(placed.amount_fen)} 的通知：签名不对，被拒绝，账单仍未缴。")
+    stage.tell(f"有人伪造邻居{payer.name}已付款 {yuan(placed.amount_fen)}的通知：签名不对，被拒绝，账单仍未缴。")
 
     wrong_fen = placed.amount_fen + TIPPED_FEN
     accepted = _forge(stage, placed, "wrong_amount", wrong_fen)
@@ -144,7 +144,7 @@ def play_mishaps(stage: Stage, orders: list[Placed]) -> Mishap:
     shown = payer.web.get(f"/api/v1/payments/{placed.id}")
     stage.expect("差异未处理时支付单的状态", (shown["state"], shown["can_cancel"]), ("PAYING", False))
     stage.tell(
-        f"一条签名正确、金额却多了 {yuan(TIPPED_FEN)} 的通知：记为差异，{yuan(wrong_fen)} 挂在待查款项，账单不动。"
+        f"一条签名正确、金额却多了 {yuan(TIPPED_FEN)}的通知：记为差异，{yuan(wrong_fen)}挂在待查款项，账单不动。"
     )
     note = {"note": "与微信支付后台核对，无此笔到账，不作退款", "escalate": False}
     stage.staff["cashier"].post(f"/admin/v1/differences/{found[0]['id']}/resolve", note)

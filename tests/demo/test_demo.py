@@ -1,0 +1,48 @@
+"""`linli demo`: the whole system from an empty directory, one month over HTTP, every figure compared."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from demo.stage import Stage, yuan
+from demo.web import Unexpected, Web
+
+
+@pytest.mark.timeout(300)
+def test_the_demo_plays_its_month_on_a_system_of_its_own(tmp_path: Path) -> None:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")}
+    played = subprocess.run(
+        [sys.executable, "-m", "backend.cli", "demo"],
+        env=bare | {"LINLI_DATA_DIR": str(tmp_path / "data")},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    told = played.stdout + played.stderr
+    assert played.returncode == 0, told
+    for figure in (
+        "新增 12 套房屋，小区共 212 套",
+        "三笔账单同时变为已缴",
+        "两分钟后",
+        "被拒绝，账单仍未缴",
+        "挂在待查款项",
+    ):
+        assert figure in told
+    assert "linli check：共" in told and "全部相符" in told
+    assert "演示通过" in told
+
+
+def test_a_figure_that_is_off_ends_the_demo_by_name() -> None:
+    stage = Stage(Web("http://127.0.0.1:9"), Web("http://127.0.0.1:9"), Path(), {})
+    stage.expect("房屋数", 200, 200)
+    with pytest.raises(Unexpected, match="“房屋数”应为 200，实际是 199"):
+        stage.expect("房屋数", 199, 200)
+    assert stage.checks == 2
+
+
+def test_amounts_as_people_read_them() -> None:
+    assert [yuan(fen) for fen in (5, 123_456_789, -50)] == ["0.05 元", "1,234,567.89 元", "-0.50 元"]
