@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from backend.fees import items
 from backend.kernel.db import Tx
 from backend.kernel.errors import ChannelUnknown, Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from backend.kernel.http import Call, Route, decode_cursor, encode_cursor
@@ -59,6 +60,8 @@ async def create_merchant(call: Call[MerchantCreate, None]) -> MerchantView:
         call.principal.require_community(MANAGE_MERCHANTS, body.community_id)
 
     async def work(tx: Tx) -> MerchantView:
+        if body.item_id is not None:
+            await items.row_of(tx, body.item_id, communities=(body.community_id,) if body.community_id else ())
         made = await merchants.create(
             tx,
             call.principal.actor,
@@ -195,10 +198,7 @@ async def resolve_difference(call: Call[Resolution, None]) -> DifferenceView:
 
 def _company(call: Call[Any, Any], permission: str) -> UUID:
     """The company whose merchants the principal sees; NotFound for roles of single communities."""
-    if call.principal.company_id is None:
-        raise Forbidden
-    call.principal.require_community(permission, call.principal.company_id)
-    return call.principal.company_id
+    return call.principal.require_company(permission)
 
 
 def _before(cursor: str | None) -> UUID | None:

@@ -55,20 +55,20 @@ INSERT = """
 SET_PAUSED = """
     UPDATE merchant SET paused = $2, version = version + 1
      WHERE id = $1 AND retired_at IS NULL
- RETURNING community_id
+ RETURNING coalesce(community_id, company_id) AS community_id
 """
 
 RETIRE = """
     UPDATE merchant SET retired_at = $2, version = version + 1
      WHERE id = $1 AND retired_at IS NULL
- RETURNING community_id
+ RETURNING coalesce(community_id, company_id) AS community_id
 """
 
 SET_KEYS = """
     UPDATE merchant
        SET serial_no = $3, private_key_sealed = $4, api_v3_key_sealed = $5, platform_keys = $6, version = version + 1
      WHERE id = $1 AND version = $2
- RETURNING community_id
+ RETURNING coalesce(community_id, company_id) AS community_id
 """
 
 SET_PLATFORM_KEYS = """
@@ -213,7 +213,8 @@ async def create(
     if added is None:
         raise Conflict("这个范围已经有收款商户，请先停用原来的商户。", code="merchant_exists")
     audit.record(
-        tx, actor, action="payments.merchant_created", target=f"merchant:{merchant_id}", community_id=community_id,
+        tx, actor, action="payments.merchant_created", target=f"merchant:{merchant_id}",
+        community_id=community_id or company_id,
         after={"mchid": mchid, "appid": appid, "serial_no": keys.serial_no, "item_id": item_id},
     )  # fmt: skip
     return Created(merchant_id)

@@ -188,9 +188,7 @@ def _self(call: Call[Any, Any]) -> tuple[UUID, UUID]:
 
 def _company(call: Call[Any, Any]) -> UUID:
     """The company whose staff the principal manages; NotFound for roles of single communities."""
-    company_id, _ = _self(call)
-    call.principal.require_community("staff.manage", company_id)
-    return company_id
+    return call.principal.require_company("staff.manage")
 
 
 _MANAGE = "staff.manage"

@@ -64,7 +64,7 @@ async def decide(call: Call[DecisionBody, None]) -> ApprovalAnswer:
     row = await call.res.db.fetchrow(ONE, approval_id)
     if row is None or row["kind"] not in kinds:
         raise NotFound
-    who.require_community(kinds[row["kind"]].permission, row["community_id"])
+    who.require_scope(kinds[row["kind"]].permission, row["community_id"])
 
     async def work(tx: Tx) -> ApprovalAnswer:
         await approvals.decide(tx, who.actor, approval_id, approve=call.body.approve, note=call.body.note, kinds=kinds)

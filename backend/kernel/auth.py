@@ -104,8 +104,21 @@ class Principal:
         return tuple(sorted(self.grants.get(permission, frozenset())))
 
     def require_community(self, permission: str, community_id: UUID) -> None:
-        """NotFound unless `permission` is held in `community_id`."""
-        if community_id not in self.grants.get(permission, frozenset()):
+        """NotFound unless `permission` is held in the community; the company's own id is none."""
+        if community_id == self.company_id:
+            raise NotFound
+        self.require_scope(permission, community_id)
+
+    def require_company(self, permission: str) -> UUID:
+        """The company, for who holds `permission` in all of it; NotFound for roles of single communities."""
+        if self.company_id is None:
+            raise NotFound
+        self.require_scope(permission, self.company_id)
+        return self.company_id
+
+    def require_scope(self, permission: str, scope_id: UUID | None) -> None:
+        """NotFound unless `permission` is held in this community or, by the company's id, in all of the company."""
+        if scope_id not in self.grants.get(permission, frozenset()):
             raise NotFound
 
     def may(self, permission: str) -> None:

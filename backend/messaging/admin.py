@@ -117,11 +117,7 @@ async def retry_row(call: Call[None, None]) -> RetriedAnswer:
 
 def _company(call: Call[Any, Any], permission: str) -> UUID:
     """The company, for whoever holds `permission` in all of it; NotFound otherwise."""
-    company_id = call.principal.company_id
-    if company_id is None:
-        raise NotFound
-    call.principal.require_community(permission, company_id)
-    return company_id
+    return call.principal.require_company(permission)
 
 
 def _is_company_wide(call: Call[Any, Any], permission: str) -> bool:

@@ -106,7 +106,7 @@ async def save(
         SAVE, uuid7(tx.now), company_id, appid, channel, meaning, template_id, dict(fields), tx.now
     )
     audit.record(
-        tx, actor, action="message_template.saved", target=f"message_template:{saved}",
+        tx, actor, action="message_template.saved", target=f"message_template:{saved}", community_id=company_id,
         after={"appid": appid, "kind": channel, "meaning": meaning, "template_id": template_id, "fields": dict(fields)},
     )  # fmt: skip
     return saved

@@ -172,11 +172,7 @@ async def change_house(call: Call[HouseBody, None]) -> HouseAnswer:
 
 def _company(call: Call[Any, Any]) -> UUID:
     """The company of a principal who manages all of it; NotFound otherwise."""
-    company_id = call.principal.company_id
-    if company_id is None:
-        raise NotFound
-    call.principal.require_community(COMPANY, company_id)
-    return company_id
+    return call.principal.require_company(COMPANY)
 
 
 def _community(call: Call[Any, Any], permission: str) -> UUID:

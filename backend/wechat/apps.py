@@ -71,7 +71,10 @@ async def register(
     sealed = keyring.seal(secret, _secret_context(appid))
     if await tx.fetchval(REGISTER, appid, company_id, kind, sealed, tx.now) is None:
         raise Conflict("这个 AppID 已经登记给别的公司或别的类型。")
-    audit.record(tx, actor, action="wechat.app_registered", target=f"wechat_app:{appid}", after={"kind": kind})
+    audit.record(
+        tx, actor, action="wechat.app_registered", target=f"wechat_app:{appid}", community_id=company_id,
+        after={"kind": kind},
+    )  # fmt: skip
     return App(appid, kind, company_id, secret)
 
 

@@ -1,4 +1,4 @@
-"""Fresh things of community A (or of its house) for requests that change something, so that cells do not disturb each other."""
+"""Fresh things of community A (or of its house) for requests that change something: cells do not disturb each other."""
 
 import hashlib
 import secrets
@@ -173,9 +173,7 @@ async def bill(world: World, *, liable: str = "owner", published: bool = True) -
     run = await make(world.res, made, house_id=world.ids["house"])
     bill_id = await bill_of_run(world, run.id, world.ids["house"])
     if liable == "former":
-        await world.res.db.execute(
-            "UPDATE bill SET liable_person_id = $2 WHERE id = $1", bill_id, world.ids["former"]
-        )
+        await world.res.db.execute("UPDATE bill SET liable_person_id = $2 WHERE id = $1", bill_id, world.ids["former"])
     return bill_id
 
 
@@ -247,7 +245,6 @@ async def keys_proposal(world: World, by: UUID) -> tuple[UUID, UUID]:
     return (await world.res.db.transact(work)).id, made
 
 
-
 async def consent(world: World, person_id: UUID | None) -> None:
     """Consent to messages, to be taken back."""
     if person_id is not None:
@@ -269,8 +266,6 @@ async def roster_import(world: World, letter: str = "a", state: str = "READY") -
         world.ids["staff_second"], now,
     )  # fmt: skip
     return import_id
-
-
 
 
 async def building(world: World) -> UUID:
@@ -307,7 +302,8 @@ async def export(world: World, by: UUID) -> UUID:
     now, approval_id = world.res.clock.now(), await export_proposal(world)
     export_id = uuid7(now)
     await world.res.db.execute(
-        """INSERT INTO roster_export (id, community_id, approval_id, state, file_key, created_by, created_at, finished_at)
+        """INSERT INTO roster_export (id, community_id, approval_id, state, file_key, created_by, created_at,
+                                      finished_at)
            VALUES ($1, $2, $3, 'READY', $4, $5, $6, $6)""",
         export_id, world.a.id, approval_id, f"roster-exports/{export_id.hex}.xlsx", by, now,
     )  # fmt: skip

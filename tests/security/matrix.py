@@ -43,7 +43,11 @@ def row(permission: str, cells: str, *, status: int = 200, writes: str = "", Y: 
     assert not own.keys() - {name for name, mark in by_name.items() if mark in "Yo"}, cells
     mentions = {name: own.get(name, Y if mark == "Y" else "") for name, mark in by_name.items()}
     return Row(
-        permission, status, by_name, frozenset(writes.split()), {name: frozenset(text.split()) for name, text in mentions.items()}
+        permission=permission,
+        status=status,
+        cells=by_name,
+        writes=frozenset(writes.split()),
+        mentions={name: frozenset(text.split()) for name, text in mentions.items()},
     )
 
 
@@ -211,14 +215,14 @@ OWN_ACCOUNT = {
 }  # fmt: skip
 
 STAFF = {
-    "GET /admin/v1/staff": row("staff.manage", "13333333 333333Y 4o3", Y=f"{COMPANY_STAFF} a b", rival="staff_rival staff_c_second c"),
+    "GET /admin/v1/staff": row(
+        "staff.manage", "13333333 333333Y 4o3", Y=f"{COMPANY_STAFF} a b", rival="staff_rival staff_c_second c"
+    ),
     "POST /admin/v1/staff": row(
         "staff.manage", "13333333 333333Y 4o3", status=201, writes="staff audit_entry idempotency"
     ),
     "GET /admin/v1/staff/{staff_id}": row("staff.manage", "13333333 333333Y 443", Y="staff_engineer a"),
-    "PUT /admin/v1/staff/{staff_id}": row(
-        "staff.manage", "13333333 333333Y 443", writes="staff session audit_entry"
-    ),
+    "PUT /admin/v1/staff/{staff_id}": row("staff.manage", "13333333 333333Y 443", writes="staff session audit_entry"),
     "POST /admin/v1/staff/{staff_id}/password": row(
         "staff.manage", "13333333 333333Y 443", writes="staff session audit_entry"
     ),
@@ -277,9 +281,7 @@ ROSTER = {
     "GET /admin/v1/communities/{community_id}/roster-imports": row(
         "roster.import", "13333333 33333YY 443", Y="import a staff_second"
     ),
-    "GET /admin/v1/roster-imports/{import_id}": row(
-        "roster.import", "13333333 33333YY 443", Y="import a staff_second"
-    ),
+    "GET /admin/v1/roster-imports/{import_id}": row("roster.import", "13333333 33333YY 443", Y="import a staff_second"),
     "GET /admin/v1/roster-imports/{import_id}/errors": row("roster.import", "13333333 33333YY 443"),
     "POST /admin/v1/roster-imports/{import_id}/confirm": row(
         "roster.import", "13333333 33333YY 443", status=202, writes="roster_import outbox audit_entry"
@@ -293,17 +295,14 @@ ROSTER = {
     "GET /admin/v1/communities/{community_id}/roster-exports": row(
         "roster.export", "13333333 33333YY 443", Y="export a staff_second"
     ),
-    "GET /admin/v1/roster-exports/{export_id}/file": row(
-        "roster.export", "13333333 33333YY 443", writes="audit_entry"
-    ),
-    "GET /admin/v1/roster-exports/{export_id}/file #of somebody else": row(
-        "roster.export", "13333333 3333344 443"
-    ),
+    "GET /admin/v1/roster-exports/{export_id}/file": row("roster.export", "13333333 33333YY 443", writes="audit_entry"),
+    "GET /admin/v1/roster-exports/{export_id}/file #of somebody else": row("roster.export", "13333333 3333344 443"),
     "GET /admin/v1/houses/{house_id}/residents": row(
         "resident.read", "13333333 33YYYYY 443", Y="owner owner_tie family family_tie tenant tenant_tie house"
     ),
     "GET /admin/v1/houses/{house_id}/residents #with former": row(
-        "resident.read", "13333333 33YYYYY 443",
+        "resident.read",
+        "13333333 33YYYYY 443",
         Y="owner owner_tie family family_tie tenant tenant_tie former former_tie house",
     ),
     "POST /admin/v1/houses/{house_id}/residents": row(

@@ -84,7 +84,8 @@ async def include_house(world: World, who: Who) -> Prepared:
 @request("POST /admin/v1/billing-runs")
 async def create_run(world: World, who: Who) -> Prepared:
     item = await fresh.item(world)
-    return Prepared("/admin/v1/billing-runs", {"item_id": str(item), "day": "2026-09-01"}, shows=(item,), touches=(item,))
+    body = {"item_id": str(item), "day": "2026-09-01"}
+    return Prepared("/admin/v1/billing-runs", body, shows=(item,), touches=(item,))
 
 
 @request("POST /admin/v1/billing-runs/{run_id}/publish")

@@ -109,7 +109,8 @@ async def apply(world: World, who: Who) -> Prepared:
     house_id = await fresh.house(world)
     code = await world.res.db.fetchval("SELECT code FROM house WHERE id = $1", house_id)
     await world.res.db.execute("UPDATE house SET search_key = '1-1-' || code WHERE id = $1", house_id)
-    body = {"community_id": str(world.a.id), "house": f"1栋1单元{code}", "role": "owner", "name": "张三", "reason": "购房"}
+    place, label = str(world.a.id), f"1栋1单元{code}"
+    body = {"community_id": place, "house": label, "role": "owner", "name": "张三", "reason": "购房"}
     return Prepared("/api/v1/applications", body, touches=(house_id, who.id))
 
 

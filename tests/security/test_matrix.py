@@ -122,7 +122,9 @@ async def test_unknown_and_malformed_ids_answer_like_foreign_ones(world: World, 
     who = world.who[next(name for name in reversed(COLUMNS) if row.cells[name] == "Y")]
     foreigner = next((world.who[name] for name in reversed(COLUMNS) if row.cells[name] == "4"), None)
     prepared = await REQUESTS[key](world, who)
-    foreign = None if foreigner is None else (await ask(world, route, await REQUESTS[key](world, foreigner), foreigner)).json
+    foreign = None
+    if foreigner is not None:
+        foreign = (await ask(world, route, await REQUESTS[key](world, foreigner), foreigner)).json
     await world.witness.take()
     for path in _strange_paths(route, prepared.path):
         sent = Prepared(path, prepared.body, prepared.raw, prepared.token)

@@ -1,7 +1,8 @@
-"""The world of the matrix: two communities of one company, one of another, and somebody of every kind in and around them.
+"""The world of the matrix: two communities of one company, one of another, and somebody of every kind around them.
 
-Everything that an answer could mention has a name and a side. `ours` is community A; `house` is the house that residents'
-questions are about, `next` the house beside it; `b` is the same company's other community; `c` belongs to another company.
+Everything that an answer could mention has a name and a side. `ours` is community A; `house` is the house that
+residents' questions are about, `next` the house beside it; `b` is the same company's other community; `c` belongs to
+another company.
 """
 
 import hashlib
@@ -226,17 +227,16 @@ async def _fees(world: World) -> None:
         run = await factories_fees.published(res, item)
         world.name(f"{prefix}item", item, side)
         world.name(f"{prefix}run", run.id, side)
-        world.name(f"{prefix}price", await res.db.fetchval("SELECT id FROM price_version WHERE item_id = $1", item), side)
-        world.name(f"{prefix}bill", await bill_of_run(world, run.id, world.ids[f"{prefix}house"]),
-                   "house" if letter == "a" else side)  # fmt: skip
+        price = await res.db.fetchval("SELECT id FROM price_version WHERE item_id = $1", item)
+        world.name(f"{prefix}price", price, side)
+        bill = await bill_of_run(world, run.id, world.ids[f"{prefix}house"])
+        world.name(f"{prefix}bill", bill, "house" if letter == "a" else side)
     world.name("next_bill", await bill_of_run(world, world.ids["run"], world.ids["next_house"]), "next")
     for name, day in (("debt", date(2026, 7, 1)), ("held", date(2026, 6, 1))):
         run = await factories_fees.published(res, world.ids["item"], day, house_id=house)
         world.name(f"{name}_run", run.id, "house")
         world.name(name, await bill_of_run(world, run.id, house), "house")
-    await res.db.execute(
-        "UPDATE bill SET liable_person_id = $2 WHERE id = $1", world.ids["debt"], world.ids["former"]
-    )
+    await res.db.execute("UPDATE bill SET liable_person_id = $2 WHERE id = $1", world.ids["debt"], world.ids["former"])
     lease = await factories_fees.item(res, world.a, code="ZL", name="租户服务费", liable=Liable.TENANT)
     run = await factories_fees.published(res, lease, house_id=house)
     world.name("lease_item", lease, "ours")
@@ -269,9 +269,7 @@ async def exclude(world: World, item_id: UUID, house_id: UUID) -> None:
 
 def keys_of(platform: Mapping[str, str]) -> Keys:
     """The merchant's own keys of the vectors."""
-    return Keys(
-        vectors.MERCHANT_SERIAL, vectors.private_pem(vectors.key_m()), factories_payments.API_V3_KEY, platform
-    )
+    return Keys(vectors.MERCHANT_SERIAL, vectors.private_pem(vectors.key_m()), factories_payments.API_V3_KEY, platform)
 
 
 async def _payments(world: World) -> None:
@@ -400,7 +398,8 @@ async def parked_job(world: World, community_id: UUID | None, reason: str = "bro
     """A job that waits for somebody; its number."""
     now = world.res.clock.now()
     number: int = await world.res.db.fetchval(
-        """INSERT INTO outbox (event, community_id, payload, state, failures, run_at, emitted_at, finished_at, last_error)
+        """INSERT INTO outbox (event, community_id, payload, state, failures, run_at, emitted_at, finished_at,
+                               last_error)
            VALUES ('test.broken', $1, '{}', 'PARKED', 8, $2, $2, $2, $3) RETURNING id""",
         community_id, now, reason,
     )  # fmt: skip
