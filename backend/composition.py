@@ -15,6 +15,7 @@ from backend.identity import checks as identity_checks
 from backend.identity import handlers as identity_handlers
 from backend.identity.principals import authenticate
 from backend.kernel import edge
+from backend.kernel import figures as kernel_figures
 from backend.kernel.approvals import ApprovalKind
 from backend.kernel.checks import Check
 from backend.kernel.http import Route
@@ -25,6 +26,7 @@ from backend.ledger import checks as ledger_checks
 from backend.messaging import admin as messages_admin
 from backend.messaging import checks as message_checks
 from backend.messaging import handlers as message_handlers
+from backend.messaging import retention as message_retention
 from backend.property import admin as property_admin
 from backend.property import applications
 from backend.property import checks as property_checks
@@ -41,6 +43,7 @@ from payments import admin as payments_admin
 from payments import approvals as payment_approvals
 from payments import callbacks
 from payments import checks as payment_checks
+from payments import figures as payment_figures
 from payments import handlers as payment_handlers
 from workers import checks as worker_checks
 from workers import housekeeping, jobs
@@ -59,7 +62,7 @@ MODELS = (
 
 ROUTES: tuple[Route, ...] = (
     *start_page.ROUTES,
-    *system_routes.routes(lambda: ROUTES),
+    *system_routes.routes(lambda: ROUTES, (kernel_figures.measure, payment_figures.measure)),
     *login.ROUTES,
     *me.ROUTES,
     *resident_houses.ROUTES,
@@ -105,6 +108,7 @@ PERIODIC: tuple[Periodic, ...] = (
     *property_handlers.PERIODIC,
     *roster_handlers.PERIODIC,
     *fee_handlers.PERIODIC,
+    *message_retention.PERIODIC,
     *payment_handlers.PERIODIC,
     *jobs.PERIODIC,
     *housekeeping.periodic(CHECKS),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 
 import orjson
@@ -11,7 +12,8 @@ from redis.exceptions import RedisError
 from backend.kernel import metrics, openapi
 from backend.kernel.auth import PUBLIC
 from backend.kernel.config import Mode
-from backend.kernel.errors import NotFound
+from backend.kernel.errors import NotFound, Unavailable
+from backend.kernel.figures import Measure
 from backend.kernel.http import Call, Handler, Reply, Route, Strict, example
 
 VERSION = "0.1.0"
@@ -50,12 +52,15 @@ async def readiness(call: Call[None, None]) -> Readiness:
     return Readiness(status="ok" if redis else "degraded", postgres=True, redis=redis)
 
 
-async def show_metrics(_call: Call[None, None]) -> Reply:
-    return Reply(body=metrics.render(), content_type=metrics.CONTENT_TYPE)
+def routes(described: Callable[[], Sequence[Route]], figures: Sequence[Measure]) -> tuple[Route, ...]:
+    """The system's routes; `described` gives all routes of the API for the document, `figures` set what is watched."""
 
-
-def routes(described: Callable[[], Sequence[Route]]) -> tuple[Route, ...]:
-    """The system's routes; `described` gives all routes of the API for the document."""
+    async def show_metrics(call: Call[None, None]) -> Reply:
+        # Without PostgreSQL the figures of this process are still worth having.
+        with suppress(Unavailable):
+            for measure in figures:
+                await measure(call.res.db)
+        return Reply(body=metrics.render(), content_type=metrics.CONTENT_TYPE)
 
     @cache
     def described_for(server: str) -> bytes:

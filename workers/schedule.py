@@ -7,16 +7,14 @@ job; a period that was missed while nothing ran is made as soon as something doe
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
 
-from backend.kernel import log, metrics, outbox
+from backend.kernel import log, outbox
 from backend.kernel.db import Database, Tx
 from backend.kernel.outbox import Handler, Job, Park
 from backend.kernel.periodic import Periodic, due_periods
 
 DUE = "periodic.due"
 PERIOD_S = 1.0
-LATE = timedelta(minutes=15)
 logger = log.get_logger("schedule")
 
 LAST = """
@@ -35,8 +33,6 @@ MAKE = """
 COMPLETE = """
     UPDATE periodic_run SET state = 'DONE', finished_at = $3 WHERE name = $1 AND period = $2 AND state <> 'DONE'
 """
-
-MISSED = "SELECT count(*) FROM periodic_run WHERE state <> 'DONE' AND started_at < $1"
 
 
 async def tick(db: Database, periodic: Sequence[Periodic]) -> int:
@@ -70,17 +66,11 @@ def handlers(periodic: Sequence[Periodic]) -> Mapping[str, Handler]:
     return {DUE: on_due}
 
 
-async def measure(db: Database) -> None:
-    """Set the figure of periods that should be complete by now and are not."""
-    metrics.missed_periods.set(await db.fetchval(MISSED, db.clock.now() - LATE))
-
-
 async def run(db: Database, periodic: Sequence[Periodic], *, stop: asyncio.Event) -> None:
-    """Tick and measure until `stop`, whatever happens to PostgreSQL."""
+    """Tick until `stop`, whatever happens to PostgreSQL."""
     while not stop.is_set():
         try:
             await tick(db, periodic)
-            await measure(db)
         except Exception as error:  # house: the schedule loop outlives its periods
             logger.warning("schedule_paused", error=log.redact_text(repr(error)))
         with suppress(TimeoutError):

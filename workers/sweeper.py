@@ -15,13 +15,12 @@ logger = log.get_logger("sweeper")
 
 
 async def run(db: Database, *, stop: asyncio.Event) -> None:
-    """Sweep and measure until `stop`, whatever happens to PostgreSQL."""
+    """Sweep until `stop`, whatever happens to PostgreSQL."""
     while not stop.is_set():
         try:
             freed = await leases.sweep(db)
             if freed:
                 logger.warning("leases_expired", rows=freed)
-            await leases.measure(db)
         except Exception as error:  # house: the sweeper loop
             logger.warning("sweeper_paused", error=log.redact_text(repr(error)))
         with suppress(TimeoutError):

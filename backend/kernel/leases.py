@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from backend.kernel import metrics
 from backend.kernel.db import Database
 from backend.kernel.outbox import Job
 from backend.kernel.resources import Resources
@@ -91,14 +90,6 @@ FORGET = """
     SELECT count(*) FROM gone
 """
 
-FIGURES = """
-    SELECT (SELECT count(*) FROM outbox WHERE state = 'READY' AND run_at <= $1)
-         + (SELECT count(*) FROM outbox WHERE state = 'LEASED') AS waiting,
-           least((SELECT min(run_at) FROM outbox WHERE state = 'READY'),
-                 (SELECT min(run_at) FROM outbox WHERE state = 'LEASED')) AS oldest,
-           (SELECT count(*) FROM outbox WHERE state = 'PARKED') AS parked
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -166,14 +157,3 @@ def backoff_s(failures: int) -> float:
 async def forget(db: Database) -> int:
     """Delete up to FORGET_BATCH rows done more than KEEP_DONE ago; returns how many (retention)."""
     return int(await db.fetchval(FORGET, db.clock.now() - KEEP_DONE, FORGET_BATCH))
-
-
-async def measure(db: Database) -> None:
-    """Set the outbox figures that operators watch: rows waiting, age of the oldest due row, rows parked."""
-    now = db.clock.now()
-    row = await db.fetchrow(FIGURES, now)
-    if row is not None:
-        oldest = row["oldest"]
-        metrics.outbox_waiting_rows.set(row["waiting"])
-        metrics.outbox_age_s.set(max(0.0, (now - oldest).total_seconds()) if oldest else 0.0)
-        metrics.parked_rows.set(row["parked"])

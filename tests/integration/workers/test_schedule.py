@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from backend.kernel import checks, metrics
+from backend.kernel import checks, figures, metrics
 from backend.kernel.clock import FrozenClock
 from backend.kernel.periodic import Daily, Minutes, Periodic, due_periods
 from backend.kernel.resources import Resources
@@ -100,8 +100,8 @@ async def test_a_period_that_does_not_complete_is_a_missed_one_to_operators(res:
     await schedule.tick(res.db, [BROKEN])
     await make.work_due(res, schedule.handlers([BROKEN]))
     assert await runs(res, "test.broken") == {"2026-09-01T10:00": "RUNNING"}
-    await schedule.measure(res.db)
+    await figures.measure(res.db)
     assert metrics.missed_periods._value.get() == 0
     clock.advance(timedelta(minutes=16))
-    await schedule.measure(res.db)
+    await figures.measure(res.db)
     assert metrics.missed_periods._value.get() == 1
