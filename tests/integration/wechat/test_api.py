@@ -118,6 +118,19 @@ async def test_an_expired_token_is_replaced(sandbox: Sandbox, sandbox_res: Resou
     assert isinstance(await send(api, person.openid, "after"), Sent)
 
 
+async def test_a_token_that_others_fetched_ends_when_time_is_moved(sandbox: Sandbox, sandbox_res: Resources) -> None:
+    """Two days pass in one step: neither the own token nor the newer one in Redis is believed."""
+    await rig.furnish(sandbox)
+    person = await follower(sandbox)
+    early, late = rig.another_process(sandbox_res), rig.another_process(sandbox_res)
+    assert isinstance(await send(early, person.openid, "first"), Sent)
+    sandbox.clock.advance(timedelta(days=1))
+    assert isinstance(await send(late, person.openid, "second"), Sent)
+    sandbox.clock.advance(timedelta(days=1))
+    assert isinstance(await send(early, person.openid, "third"), Sent)
+    assert (await stats(sandbox))[FETCH] == 3
+
+
 async def test_tokens_work_while_redis_is_away(sandbox: Sandbox, sandbox_res: Resources) -> None:
     await rig.furnish(sandbox)
     person = await follower(sandbox)
