@@ -10,7 +10,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help env run demo test test-long mutants check format bench lock clean
+.PHONY: help env run demo test test-long mutants check openapi format bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -48,7 +48,11 @@ check: $(READY) ## lint, types, layers and house rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m backend.openapi_file --check
 	@$(BIN)/python -m pytest -q tests/architecture
+
+openapi: $(READY) ## docs/openapi.json as the routes are now
+	@$(BIN)/python -m backend.openapi_file
 
 format: $(READY) ## put the code in its one form
 	@$(BIN)/ruff check --fix .

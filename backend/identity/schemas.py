@@ -16,6 +16,10 @@ Password = Annotated[str, Field(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD
 Totp = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
 _ID = "0198f2a0-0000-7000-8000-000000000001"
 _AT = "2026-09-01T02:00:00Z"
+_MEMBER = {
+    "id": _ID, "login": "wangfang", "name": "王芳", "state": "ACTIVE", "has_totp": True,
+    "roles": [{"role": "cashier", "community_id": None}], "created_at": _AT,
+}  # fmt: skip
 
 
 class LoginBody(Strict):
@@ -42,10 +46,7 @@ class RoleHeld(Strict):
 
 
 class MemberAnswer(Strict):
-    model_config = example(
-        id=_ID, login="wangfang", name="王芳", state="ACTIVE", has_totp=True,
-        roles=[{"role": "cashier", "community_id": None}], created_at=_AT,
-    )  # fmt: skip
+    model_config = example(**_MEMBER)
 
     id: UUID
     login: str
@@ -77,7 +78,7 @@ class MembersAnswer(Strict):
 
 class MeAnswer(Strict):
     model_config = example(
-        member={}, company_id=_ID, second_factor=True, permissions={"property.read": [_ID]}
+        member=_MEMBER, company_id=_ID, second_factor=True, permissions={"property.read": [_ID]}
     )  # fmt: skip
 
     member: MemberAnswer

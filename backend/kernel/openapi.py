@@ -65,10 +65,22 @@ def describe(routes: Sequence[Route], *, version: str, server: str) -> dict[str,
         "servers": [{"url": server}],
         "paths": paths,
         "components": {
-            "schemas": {**definitions.get("$defs", {}), "Error": _ERROR},
+            "schemas": {**_definitions_of_queries(routes), **definitions.get("$defs", {}), "Error": _ERROR},
+            "responses": {
+                _name(told): _refusal(told) for route in routes for told in _errors_by_status(route).values()
+            },
             "securitySchemes": {"session": {"type": "http", "scheme": "bearer"}},
         },
     }
+
+
+def _definitions_of_queries(routes: Sequence[Route]) -> dict[str, Any]:
+    """What the parameters refer to, such as the states of an order."""
+    found: dict[str, Any] = {}
+    for route in routes:
+        if route.query is not None:
+            found.update(route.query.model_json_schema(ref_template=_REF).get("$defs", {}))
+    return found
 
 
 def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
@@ -112,7 +124,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         if part.startswith("{")
     ]
     if route.query is not None:
-        schema = route.query.model_json_schema()
+        schema = route.query.model_json_schema(ref_template=_REF)
         found += [
             {
                 "name": name,
@@ -141,20 +153,33 @@ def _responses(route: Route, schemas: Schemas) -> dict[str, Any]:
     if route.answer is not None:
         done["content"] = _json(schemas[route.answer], route.answer)
     responses: dict[str, Any] = {str(route.status): done}
-    by_status: dict[int, list[type[AppError]]] = {}
-    for error in errors_of(route):
-        by_status.setdefault(error.status, []).append(error)
-    for status, errors in sorted(by_status.items()):
-        responses[str(status)] = {
-            "description": "; ".join(f"`{error.code}`: {error.message}" for error in errors),
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": "#/components/schemas/Error"},
-                    "examples": {error.code: {"value": _error_example(error)} for error in errors},
-                }
-            },
-        }
+    for status, errors in _errors_by_status(route).items():
+        responses[str(status)] = {"$ref": f"#/components/responses/{_name(errors)}"}
     return responses
+
+
+def _errors_by_status(route: Route) -> dict[int, list[type[AppError]]]:
+    found: dict[int, list[type[AppError]]] = {}
+    for error in errors_of(route):
+        found.setdefault(error.status, []).append(error)
+    return found
+
+
+def _name(errors: Sequence[type[AppError]]) -> str:
+    """The name of a refusal that many operations share: `409_already_paid_conflict`."""
+    return "_".join([str(errors[0].status), *(error.code for error in errors)])
+
+
+def _refusal(errors: Sequence[type[AppError]]) -> dict[str, Any]:
+    return {
+        "description": "; ".join(f"`{error.code}`: {error.message}" for error in errors),
+        "content": {
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/Error"},
+                "examples": {error.code: {"value": _error_example(error)} for error in errors},
+            }
+        },
+    }
 
 
 def errors_of(route: Route) -> list[type[AppError]]:

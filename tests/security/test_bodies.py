@@ -1,4 +1,4 @@
-"""What stands in bodies and queries: ids of others, fields that nobody asked for, keys that are missing (API1, API3)."""
+"""What stands in bodies and queries: ids of others, fields nobody asked for, keys that are missing (API1, API3)."""
 
 import json
 import re
