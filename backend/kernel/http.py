@@ -85,7 +85,7 @@ class Call(Generic[B, Q]):
     async def once(self, work: Callable[[Tx], Awaitable[M]], answer: type[M]) -> M:
         """One transaction under the client's Idempotency-Key (I-19); the edge has checked that there is one."""
         key = self.headers["idempotency-key"]
-        who = f"{self.principal.kind}:{self.principal.id}"
+        who = f"{self.principal.kind}:{self.principal.id or self.principal.wechat_user_id}"
         route = f"{self.route.method} {self.route.path}"
         named = orjson.dumps({name: str(value) for name, value in self.ids.items()}, option=orjson.OPT_SORT_KEYS)
 
