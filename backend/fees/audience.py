@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from backend.kernel.db import Reader, Record
+from backend.kernel.db import Reader, Record, Tx
 
 RUN = """
     SELECT r.id, r.community_id, i.name AS item_name, r.period_start, r.period_end, r.due_on, r.only_house_id
@@ -53,6 +53,14 @@ AUDIENCE = """
 """
 
 
+# A run is told right after its bills were made, often before PostgreSQL has counted them. Every join here goes from a
+# few rows to an index; without counts the planner would rather read whole tables (50 s a chunk instead of 0.3 s).
+BY_INDEX = """
+    SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+           set_config('enable_seqscan', 'off', true)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class PublishedRun:
     """What a message about a run says of it; `period_end` is exclusive."""
@@ -82,11 +90,10 @@ async def published_run(db: Reader, run_id: UUID) -> PublishedRun | None:
     return None if row is None else PublishedRun(**dict(row.items()))
 
 
-async def audience(
-    db: Reader, run: PublishedRun, *, after_no: int, houses: int, today: date
-) -> tuple[list[Told], int | None]:
+async def audience(tx: Tx, run: PublishedRun, *, after_no: int, houses: int) -> tuple[list[Told], int | None]:
     """Whoever is told about the next `houses` houses behind number `after_no`, and the last number; None at the end."""
-    rows = await db.fetch(AUDIENCE, run.id, run.community_id, after_no, houses, today, run.only_house_id)
+    await tx.execute(BY_INDEX)
+    rows = await tx.fetch(AUDIENCE, run.id, run.community_id, after_no, houses, tx.today, run.only_house_id)
     return [_told(row) for row in rows if row["person_id"] is not None], rows[0]["last_no"]
 
 

@@ -12,7 +12,7 @@ from datetime import date
 from uuid import UUID
 
 from backend.fees import billing_sql, items, plan, prices
-from backend.fees.periods import Period
+from backend.fees.periods import Anchor, Period
 from backend.fees.plan import Item
 from backend.fees.states import DEAD_RUNS, ItemState, RunState
 from backend.kernel import audit, outbox
@@ -72,9 +72,11 @@ TOUCHING = """
      ORDER BY id DESC
 """
 
+# $6: any overlap counts; else, for years from handover, only a year that begins in the run's period.
 LIVE_BILL = """
     SELECT h.no, EXISTS (SELECT FROM bill b WHERE b.item_id = $3 AND b.house_id = h.id AND b.state <> 'VOIDED'
-                                              AND b.period_start < $5 AND b.period_end > $4) AS billed
+                                              AND b.period_start < $5 AND b.period_end > $4
+                                              AND ($6 OR b.period_start >= $4)) AS billed
       FROM billable_house h WHERE h.id = $1 AND h.community_id = $2
 """
 
@@ -167,7 +169,10 @@ async def _free_supplement(tx: Tx, item: Item, period: Period, house_id: UUID | 
 
 async def _unbilled_house(tx: Tx, item: Item, period: Period, house_id: UUID) -> int:
     """The house's number; NotFound outside the community, Conflict `bill_exists` while a live bill stands."""
-    house = await tx.fetchrow(LIVE_BILL, house_id, item.community_id, item.id, period.starts_on, period.ends_on)
+    overlap = item.cycle.anchor is Anchor.CALENDAR
+    house = await tx.fetchrow(
+        LIVE_BILL, house_id, item.community_id, item.id, period.starts_on, period.ends_on, overlap
+    )
     if house is None:
         raise NotFound
     if house["billed"]:
@@ -240,8 +245,10 @@ async def cancel(tx: Tx, actor: Actor, *, run_id: UUID, communities: Sequence[UU
 async def fail(tx: Tx, run_id: UUID, *, error: str) -> None:
     """Mark a run that cannot be generated; its drafts are cleared and the period may be run again."""
     row = await tx.fetchrow(LOCK, run_id, None)
-    if row is None or row["state"] != RunState.GENERATING:
+    if row is None or row["state"] not in (RunState.DRAFT, RunState.GENERATING):
         return
+    if row["state"] == RunState.DRAFT:
+        await tx.execute(MOVE, run_id, RunState.GENERATING)
     await tx.execute(FAIL, run_id, error)
     outbox.emit(tx, "fees.run_given_up", {"run_id": str(run_id)}, community_id=row["community_id"])
     audit.record(

@@ -23,10 +23,15 @@ GENERATE_CHUNK = """
                ARRAY(SELECT jsonb_array_elements_text(r.plan -> 'house_kinds')) AS house_kinds,
                lpad(to_hex((extract(epoch FROM $3::timestamptz) * 1000)::bigint), 12, '0')
                    || '7' || left(md5(r.id::text), 3) || '8' || right(md5(r.id::text), 5) AS id_head,
-               CASE r.plan ->> 'liable' WHEN 'tenant' THEN '{tenant,owner}'::text[] ELSE '{owner}' END AS liable,
+               r.plan ->> 'liable' = 'tenant' AS tenant_owes,
+               EXISTS (SELECT FROM billing_exclusion x WHERE x.item_id = r.item_id) AS excludes,
+               r.plan ->> 'anchor' = 'handover' OR EXISTS (
+                   SELECT FROM billing_run o
+                    WHERE o.item_id = r.item_id AND o.id <> r.id AND o.bill_count > 0
+                      AND o.period_start < r.period_end AND o.period_end > r.period_start) AS billed_before,
                (r.plan ->> 'liable_on')::date AS liable_on,
                (r.plan ->> 'first_on')::date AS first_on,
-               (r.plan ->> 'end_on')::date AS end_on,
+               r.plan ->> 'anchor' = 'handover' AS by_handover,
                (r.plan ->> 'unit_fen')::numeric AS unit_fen,
                (r.plan ->> 'max_fen')::numeric AS max_fen
           FROM billing_run r WHERE r.id = $1
@@ -34,8 +39,8 @@ GENERATE_CHUNK = """
         SELECT s.*, jsonb_array_length(s.segments) AS parts
           FROM billing_run r,
                jsonb_to_recordset(r.plan -> 'starts') AS s (
-                   start_on date, priced boolean, factor numeric, add numeric, divisor numeric, weight numeric,
-                   denominator numeric, segments jsonb)
+                   start_on date, period_start date, period_end date, priced boolean, factor numeric, add numeric,
+                   divisor numeric, weight numeric, denominator numeric, segments jsonb)
          WHERE r.id = $1
     ), segment AS MATERIALIZED (
         SELECT s.start_on, s.weight AS whole, s.denominator, g.*
@@ -48,14 +53,14 @@ GENERATE_CHUNK = """
                     WHEN h.billed THEN 'already_billed'
                END AS reason
           FROM (
-            SELECT h.id, h.no, h.fee_coefficient, a.area_cm2, b.base, s.start_on, s.parts, l.person_id, l.role,
-                   e.billed, run.id_head, run.max_fen,
+            SELECT h.id, h.no, h.fee_coefficient, a.area_cm2, b.base, s.start_on, s.period_start, s.period_end, s.parts,
+                   t.person_id AS tenant_id, o.person_id AS owner_id, e.billed, run.id_head, run.max_fen,
                    run.unit_fen * div(b.base * s.factor + s.add, s.divisor) AS total_fen,
                    CASE WHEN h.kind <> ALL (run.house_kinds) THEN 'kind_not_covered'
                         WHEN x.reason IS NOT NULL THEN 'excluded'
                         WHEN h.handover_on IS NULL THEN 'no_handover_date'
                         WHEN h.handover_on >= run.period_end THEN 'not_handed_over'
-                        WHEN greatest(h.handover_on, run.first_on) >= run.end_on THEN 'outside_validity'
+                        WHEN s.start_on IS NULL THEN 'outside_validity'
                         WHEN b.base IS NULL THEN 'no_area'
                         WHEN NOT s.priced THEN 'no_price'
                         WHEN b.base = 0 THEN 'exempt'
@@ -67,38 +72,51 @@ GENERATE_CHUNK = """
                                                          WHEN 'inner_area' THEN h.inner_area_cm2 END AS area_cm2) AS a
              CROSS JOIN LATERAL (SELECT CASE run.formula WHEN 'fixed' THEN 1 ELSE a.area_cm2 END
                                         * trunc(h.fee_coefficient * 10000) AS base) AS b
-              LEFT JOIN start s ON s.start_on = greatest(h.handover_on, run.first_on)
+             CROSS JOIN LATERAL (SELECT CASE WHEN run.by_handover
+                                             THEN (h.handover_on + make_interval(years => (
+                                                       extract(year FROM run.period_start)
+                                                       - extract(year FROM h.handover_on))::integer))::date
+                                             ELSE greatest(h.handover_on, run.first_on) END AS start_on) AS d
+              LEFT JOIN start s ON s.start_on = d.start_on
               LEFT JOIN LATERAL (SELECT x.reason FROM billing_exclusion x
-                                  WHERE x.item_id = run.item_id AND x.house_id = h.id LIMIT 1) AS x ON true
+                                  WHERE run.excludes AND x.item_id = run.item_id AND x.house_id = h.id
+                                  LIMIT 1) AS x ON true
               LEFT JOIN LATERAL (SELECT true AS billed FROM bill e
-                                  WHERE e.item_id = run.item_id AND e.house_id = h.id AND e.state <> 'VOIDED'
-                                    AND e.period_start < run.period_end AND e.period_end > run.period_start
+                                  WHERE run.billed_before
+                                    AND e.item_id = run.item_id AND e.house_id = h.id AND e.state <> 'VOIDED'
+                                    AND e.period_start < s.period_end AND e.period_end > s.period_start
                                   LIMIT 1) AS e ON true
-              LEFT JOIN LATERAL (SELECT p.person_id, p.role FROM house_party p
-                                  WHERE p.house_id = h.id AND p.role = ANY (run.liable)
+              LEFT JOIN LATERAL (SELECT p.person_id FROM house_party p
+                                  WHERE run.tenant_owes AND p.house_id = h.id AND p.role = 'tenant'
                                     AND p.starts_on <= run.liable_on
                                     AND (p.ends_on IS NULL OR p.ends_on > run.liable_on)
-                                  ORDER BY p.role DESC, p.starts_on, p.person_no LIMIT 1) AS l ON true
-             ORDER BY h.no
+                                  ORDER BY p.starts_on, p.person_no LIMIT 1) AS t ON true
+              LEFT JOIN LATERAL (SELECT p.person_id FROM house_party p
+                                  WHERE p.house_id = h.id AND p.role = 'owner'
+                                    AND p.starts_on <= run.liable_on
+                                    AND (p.ends_on IS NULL OR p.ends_on > run.liable_on)
+                                  ORDER BY p.starts_on, p.person_no LIMIT 1) AS o ON true
+             WHERE NOT run.by_handover OR h.handover_on IS NULL
+                OR (d.start_on >= run.period_start AND d.start_on < run.period_end AND d.start_on >= h.handover_on)
             OFFSET 0
           ) AS h
     ), billed AS (
         INSERT INTO bill (id, community_id, item_id, house_id, run_id, period_start, period_end, state, principal_fen,
                           liable_kind, liable_person_id, due_on, created_at)
-        SELECT h.bill_id, run.community_id, run.item_id, h.id, run.id, run.period_start, run.period_end, 'ISSUED',
-               h.total_fen, coalesce(h.role, 'developer'), h.person_id, run.due_on, $3
+        SELECT h.bill_id, run.community_id, run.item_id, h.id, run.id, h.period_start, h.period_end, 'ISSUED',
+               h.total_fen,
+               CASE WHEN h.tenant_id IS NOT NULL THEN 'tenant' WHEN h.owner_id IS NOT NULL THEN 'owner'
+                    ELSE 'developer' END,
+               coalesce(h.tenant_id, h.owner_id), run.due_on, $3
           FROM house h, run WHERE h.reason IS NULL
     ), lined AS (
-        INSERT INTO bill_line (bill_id, seq, label, inputs, exact_num, exact_den, amount_fen)
-        SELECT h.bill_id, g.seq, g.label,
-               g.inputs || jsonb_build_object('area_cm2', h.area_cm2, 'coefficient', h.fee_coefficient),
-               h.base * g.weight, g.denominator, h.total_fen
+        INSERT INTO bill_line (bill_id, seq, label, inputs, area_cm2, coefficient, exact_num, exact_den, amount_fen)
+        SELECT h.bill_id, g.seq, g.label, g.inputs, h.area_cm2, h.fee_coefficient, h.base * g.weight, g.denominator,
+               h.total_fen
           FROM house h JOIN segment g ON g.start_on = h.start_on
          WHERE h.reason IS NULL AND h.parts = 1
          UNION ALL
-        SELECT p.bill_id, p.seq, p.label,
-               p.inputs || jsonb_build_object('area_cm2', p.area_cm2, 'coefficient', p.fee_coefficient),
-               p.base * p.weight, p.denominator,
+        SELECT p.bill_id, p.seq, p.label, p.inputs, p.area_cm2, p.fee_coefficient, p.base * p.weight, p.denominator,
                p.floor_fen + CASE WHEN row_number() OVER (PARTITION BY p.no ORDER BY p.rest DESC, p.seq)
                                        <= p.total_fen - sum(p.floor_fen) OVER (PARTITION BY p.no) THEN 1 ELSE 0 END
           FROM (SELECT h.bill_id, h.no, h.base, h.total_fen, h.area_cm2, h.fee_coefficient, g.seq, g.label, g.inputs,

@@ -63,7 +63,10 @@ ONE_OF_STAFF = f"""
      WHERE b.id = $2 AND b.community_id = ANY ($1::uuid[])
 """
 
-LINES = "SELECT seq, label, inputs, exact_num, exact_den, amount_fen FROM bill_line WHERE bill_id = $1 ORDER BY seq"
+LINES = """
+    SELECT seq, label, inputs, area_cm2, coefficient, exact_num, exact_den, amount_fen
+      FROM bill_line WHERE bill_id = $1 ORDER BY seq
+"""
 
 LOCK = "SELECT * FROM bill WHERE id = $1 FOR UPDATE"
 

@@ -49,7 +49,7 @@ def explain(title: str, principal_fen: int, lines: Sequence[Record]) -> Explanat
 
 def _step(line: Record) -> Step:
     inputs = line["inputs"]
-    factors = [_measure(inputs), _price(inputs), _coefficient(inputs), _months(inputs["months"])]
+    factors = [_measure(line), _price(inputs), _coefficient(line), _months(inputs["months"])]
     return Step(
         label=line["label"],
         text=" × ".join(factor for factor in factors if factor),
@@ -58,11 +58,11 @@ def _step(line: Record) -> Step:
     )
 
 
-def _measure(inputs: Mapping[str, Any]) -> str:
-    formula = Formula(inputs["formula"])
+def _measure(line: Record) -> str:
+    formula = Formula(line["inputs"]["formula"])
     if formula is Formula.FIXED:
         return ""
-    return f"{AREA[formula]} {_decimal(Fraction(inputs['area_cm2'], CM2_PER_M2), least=2)} m²"
+    return f"{AREA[formula]} {_decimal(Fraction(line['area_cm2'], CM2_PER_M2), least=2)} m²"
 
 
 def _price(inputs: Mapping[str, Any]) -> str:
@@ -70,8 +70,8 @@ def _price(inputs: Mapping[str, Any]) -> str:
     return f"{rate_text(inputs['rate_micro'])} {unit}"
 
 
-def _coefficient(inputs: Mapping[str, Any]) -> str:
-    coefficient = Fraction(str(inputs["coefficient"]))
+def _coefficient(line: Record) -> str:
+    coefficient = Fraction(line["coefficient"])
     return "" if coefficient == 1 else f"收费系数 {_decimal(coefficient)}"
 
 

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from backend.fees.periods import Cycle
+from backend.fees.periods import Anchor, Cycle
 from backend.fees.plan import Formula, Item, Liable, Nature
 from backend.fees.states import ItemState
 from backend.kernel import audit
@@ -43,6 +43,7 @@ class NewItem:
     payable_online: bool
     valid_from: date
     valid_until: date | None = None
+    anchor: Anchor = Anchor.CALENDAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ class Changes:
 INSERT = """
     INSERT INTO fee_item (id, community_id, code, name, type, nature, formula, cycle_months, prepaid, lead_days,
                           due_days, rounding, rounding_unit, house_kinds, liable, payable_online, valid_from,
-                          valid_until, state, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 'ACTIVE', $19)
+                          valid_until, anchor, state, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 'ACTIVE', $20)
     ON CONFLICT (community_id, code) DO NOTHING
     RETURNING *
 """
@@ -112,6 +113,7 @@ def of_row(row: Record) -> Item:
         liable=Liable(row["liable"]),
         state=row["state"],
         cycle=Cycle(
+            anchor=Anchor(row["anchor"]),
             months=row["cycle_months"],
             one_off=row["nature"] == Nature.ONE_OFF,
             prepaid=row["prepaid"],
@@ -152,7 +154,7 @@ async def create(tx: Tx, actor: Actor, *, community_id: UUID, new: NewItem) -> R
     row = await tx.fetchrow(
         INSERT, uuid7(tx.now), community_id, new.code, new.name, new.type, new.nature, new.formula, new.cycle_months,
         new.prepaid, new.lead_days, new.due_days, new.rounding, new.rounding_unit, list(new.house_kinds), new.liable,
-        new.payable_online, new.valid_from, new.valid_until, tx.now,
+        new.payable_online, new.valid_from, new.valid_until, new.anchor, tx.now,
     )  # fmt: skip
     if row is None:
         raise Conflict("该小区已有这个编码的收费项目，请换一个编码。", code="item_code_taken")
@@ -166,6 +168,8 @@ async def create(tx: Tx, actor: Actor, *, community_id: UUID, new: NewItem) -> R
 def _require_sound(new: NewItem) -> None:
     if new.cycle_months not in CYCLES:
         raise Invalid("计费周期只能是 1、2、3、6 或 12 个月。", fields=[{"field": "cycle_months"}])
+    if new.anchor is Anchor.HANDOVER and (new.cycle_months != 12 or new.nature is Nature.ONE_OFF):
+        raise Invalid("从交付日起算的项目只能按年收费。", fields=[{"field": "anchor"}])
     if (new.nature is Nature.RECURRING_UNTIL) != (new.valid_until is not None):
         raise Invalid("只有“到期为止”的项目要填写截止日期，而且必须填写。", fields=[{"field": "valid_until"}])
     if new.valid_until is not None and new.valid_until <= new.valid_from:

@@ -1,6 +1,6 @@
 """The plan of a billing run: everything that its bills depend on, besides the houses, worked out once and kept.
 
-For each day on which a house's charge may begin within the period the plan holds the segments with their prices as
+For each day on which a house's charge may begin the plan holds the bill's period and the segments with their prices as
 exact integers; the SQL of `billing_sql` multiplies them with area and coefficient. Prices that change while a run is
 generated do not reach it (F-18).
 """
@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from backend.fees import periods, proration
-from backend.fees.periods import ONE_DAY, Cycle, Period
+from backend.fees.periods import ONE_DAY, Anchor, Cycle, Period
 from backend.fees.proration import Rate, Segment, Span
 from backend.kernel.money import MAX_FEN, UNIT_FEN, Rounding, RoundingUnit
 
@@ -69,33 +69,52 @@ class Item:
 
 def build(item: Item, period: Period, rates: Sequence[Rate], *, liable_on: date) -> dict[str, Any]:
     """The plan of a run of `item` over `period` with `rates`, as JSON: whole numbers of any size stand as texts."""
-    first = max(period.starts_on, item.cycle.valid_from)
-    end = period.ends_on if item.cycle.valid_until is None else min(period.ends_on, item.cycle.valid_until)
-    days = range(max(0, (end - first).days))
+    valid = _valid(item, period)
+    if item.cycle.anchor is Anchor.HANDOVER:
+        starts = [(year.starts_on, _valid(item, year), year) for year in item.cycle.years_of_houses(period)]
+    else:
+        days = range(max(0, (valid.ends_on - valid.starts_on).days))
+        firsts = [valid.starts_on + n * ONE_DAY for n in days]
+        starts = [(first, Period(first, valid.ends_on), period) for first in firsts]
     return {
         "item_name": item.name,
         "formula": item.formula.value,
         "house_kinds": list(item.house_kinds),
         "liable": item.liable.value,
         "liable_on": liable_on.isoformat(),
-        "first_on": first.isoformat(),
-        "end_on": end.isoformat(),
+        "anchor": item.cycle.anchor.value,
+        "first_on": valid.starts_on.isoformat(),
         "unit_fen": UNIT_FEN[item.rounding_unit],
         "max_fen": MAX_FEN,
-        "starts": [_start(item, first + n * ONE_DAY, end, rates) for n in days],
+        "starts": [
+            {
+                "start_on": start_on.isoformat(),
+                "period_start": billed.starts_on.isoformat(),
+                "period_end": billed.ends_on.isoformat(),
+                **_charge(item, charged, rates),
+            }
+            for start_on, charged, billed in starts
+            if charged.starts_on < charged.ends_on
+        ],
     }
 
 
-def _start(item: Item, start_on: date, end: date, rates: Sequence[Rate]) -> dict[str, Any]:
-    """The charge of a house from `start_on`: with base b it is unit × ⌊(b × factor + add) ÷ divisor⌋ fen."""
-    found = proration.segments(start_on, end, rates)
+def _valid(item: Item, period: Period) -> Period:
+    """The days of `period` within the item's validity; none where its end is not after its start."""
+    until = item.cycle.valid_until
+    end = period.ends_on if until is None else min(period.ends_on, until)
+    return Period(max(period.starts_on, item.cycle.valid_from), end)
+
+
+def _charge(item: Item, days: Period, rates: Sequence[Rate]) -> dict[str, Any]:
+    """The charge for `days`: with base b it is unit × ⌊(b × factor + add) ÷ divisor⌋ fen."""
+    found = proration.segments(days.starts_on, days.ends_on, rates)
     if found is None:
-        return {"start_on": start_on.isoformat(), "priced": False}
+        return {"priced": False}
     scale = MICRO_PER_FEN * COEFFICIENT_UNIT * (1 if item.formula is Formula.FIXED else CM2_PER_M2)
     weights, denominator = _whole([months(item, part) * part.rate.rate_micro / scale for part in found])
     factor, add, divisor = _rounding(sum(weights), denominator, item.rounding, UNIT_FEN[item.rounding_unit])
     return {
-        "start_on": start_on.isoformat(),
         "priced": True,
         "factor": str(factor),
         "add": str(add),

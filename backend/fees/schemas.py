@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import Field
 
 from backend.fees import periods
+from backend.fees.periods import Anchor
 from backend.fees.plan import Formula, Liable, Nature
 from backend.fees.prices import rate_text, unit_text
 from backend.fees.proration import Rate
@@ -74,6 +75,7 @@ class NewItemBody(Strict):
     nature: Nature = Nature.RECURRING
     formula: Formula
     cycle_months: Literal[1, 2, 3, 6, 12] = 1
+    anchor: Anchor = Field(Anchor.CALENDAR, description="handover: years from each house's handover")
     prepaid: bool = False
     lead_days: Days = 0
     due_days: Days = 30
@@ -101,8 +103,9 @@ class ItemChangesBody(Strict):
 class ItemAnswer(Strict):
     model_config = example(
         id=_OTHER_ID, community_id=_ID, code="WYF", name="物业费", type="property", nature="recurring",
-        formula="gross_area", cycle_months=1, prepaid=False, lead_days=0, due_days=30, rounding="half_up",
-        rounding_unit="fen", house_kinds=["residence"], liable="owner", payable_online=True, valid_from="2026-01-01",
+        formula="gross_area", cycle_months=1, anchor="calendar", prepaid=False, lead_days=0, due_days=30,
+        rounding="half_up", rounding_unit="fen", house_kinds=["residence"], liable="owner", payable_online=True,
+        valid_from="2026-01-01",
         valid_until=None, state="ACTIVE",
     )  # fmt: skip
 
@@ -114,6 +117,7 @@ class ItemAnswer(Strict):
     nature: str
     formula: str
     cycle_months: int
+    anchor: str
     prepaid: bool
     lead_days: int
     due_days: int

@@ -82,7 +82,7 @@ CREATE TABLE occupancy (
         daterange(starts_on, ends_on) WITH &&)
 );
 CREATE INDEX occupancy_of_person ON occupancy (person_id, starts_on);
-CREATE INDEX occupancy_of_house ON occupancy (house_id, role, starts_on);
+CREATE INDEX occupancy_of_house ON occupancy (house_id, role, starts_on, person_no);
 
 -- What other nouns may know of ties: authentication reads it (I-23).
 CREATE VIEW person_tie AS

@@ -1,5 +1,6 @@
 -- Fees: items, prices, billing runs, bills (D2, D3).
 
+-- anchor 'handover': years from each house's handover; a run takes the houses whose year begins in its month.
 CREATE TABLE fee_item (
     id             uuid PRIMARY KEY,
     no             bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
@@ -11,6 +12,7 @@ CREATE TABLE fee_item (
     nature         text NOT NULL CHECK (nature IN ('one_off', 'recurring', 'recurring_until')),
     formula        text NOT NULL CHECK (formula IN ('gross_area', 'inner_area', 'fixed')),
     cycle_months   integer NOT NULL CHECK (cycle_months IN (1, 2, 3, 6, 12)),
+    anchor         text NOT NULL DEFAULT 'calendar' CHECK (anchor IN ('calendar', 'handover')),
     prepaid        boolean NOT NULL DEFAULT false,
     lead_days      integer NOT NULL DEFAULT 0 CHECK (lead_days BETWEEN 0 AND 366),
     due_days       integer NOT NULL DEFAULT 30 CHECK (due_days BETWEEN 0 AND 366),
@@ -25,6 +27,7 @@ CREATE TABLE fee_item (
     created_at     timestamptz NOT NULL,
     CONSTRAINT fee_item_code UNIQUE (community_id, code),
     CONSTRAINT fee_item_validity CHECK (valid_until IS NULL OR valid_until > valid_from),
+    CONSTRAINT fee_item_anchor CHECK (anchor = 'calendar' OR (cycle_months = 12 AND nature <> 'one_off')),
     CONSTRAINT fee_item_until CHECK ((nature = 'recurring_until') = (valid_until IS NOT NULL))
 );
 
@@ -132,15 +135,18 @@ CREATE TRIGGER bill_moves BEFORE UPDATE ON bill FOR EACH ROW EXECUTE FUNCTION li
     'ISSUED>PARTLY_PAID', 'ISSUED>PAID', 'ISSUED>VOIDED', 'PARTLY_PAID>PAID', 'PARTLY_PAID>ISSUED', 'PARTLY_PAID>VOIDED',
     'PAID>PARTLY_PAID', 'PAID>ISSUED');
 
+-- inputs: what the run knew of the segment (price version, days); area and coefficient are the house's.
 -- exact_num / exact_den: the line's amount in fen before the bill was rounded once (D2).
 CREATE TABLE bill_line (
-    bill_id    uuid NOT NULL,
-    seq        smallint NOT NULL,
-    label      text NOT NULL,
-    inputs     jsonb NOT NULL,
-    exact_num  numeric NOT NULL,
-    exact_den  numeric NOT NULL CHECK (exact_den > 0),
-    amount_fen bigint NOT NULL CHECK (amount_fen >= 0),
+    bill_id     uuid NOT NULL,
+    seq         smallint NOT NULL,
+    label       text NOT NULL,
+    inputs      jsonb NOT NULL,
+    area_cm2    bigint,
+    coefficient numeric(8, 4) NOT NULL,
+    exact_num   numeric NOT NULL,
+    exact_den   numeric NOT NULL CHECK (exact_den > 0),
+    amount_fen  bigint NOT NULL CHECK (amount_fen >= 0),
     PRIMARY KEY (bill_id, seq)
 );
 

@@ -51,7 +51,7 @@ async def _wait(*children: "subprocess.Popen[bytes]") -> list[int]:
 async def _made(res: Resources, run_id: UUID) -> dict[str, object]:
     """All that a run has made, without ids."""
     lines = await res.db.fetch(
-        """SELECT b.house_id, b.principal_fen, b.due_on, l.seq, l.label, l.inputs, l.exact_num, l.exact_den,
+        """SELECT b.house_id, b.principal_fen, b.due_on, l.seq, l.label, l.inputs, l.area_cm2, l.exact_num, l.exact_den,
                   l.amount_fen
              FROM bill b JOIN bill_line l ON l.bill_id = b.id WHERE b.run_id = $1 ORDER BY b.house_id, l.seq""",
         run_id,

@@ -5,7 +5,9 @@ from uuid import UUID
 
 import pytest
 
+from backend.fees.periods import Anchor
 from backend.fees.plan import Formula, Nature
+from backend.kernel.errors import Conflict
 from backend.kernel.money import Rounding, RoundingUnit
 from backend.kernel.resources import Resources
 from tests import factories, factories_fees
@@ -104,6 +106,42 @@ async def test_worked_table(
     item_id = await factories_fees.item(res, place, rates=[(1_000_000, JAN_2020), *more], **over)
     await factories_fees.published(res, item_id, day)
     assert await _lines(res, house_id) == lines
+    await factories_fees.assert_books(res.db)
+
+
+async def test_years_from_handover_are_billed_in_the_month_in_which_they_begin(res: Resources) -> None:
+    place = await factories.community(res)
+    due, leap, october, bare, young = [
+        await factories.house(res, place, f"{101 + n}", gross_area_cm2=10_000_000, handover_on=day)
+        for n, day in enumerate(
+            [date(2020, 9, 11), date(2020, 2, 29), date(2020, 10, 5), None, date(2027, 9, 3)]
+        )
+    ]  # fmt: skip
+    item_id = await factories_fees.item(
+        res,
+        place,
+        rates=[(1_000_000, JAN_2020), (2_000_000, date(2027, 3, 11))],
+        cycle_months=12,
+        anchor=Anchor.HANDOVER,
+    )
+    await factories_fees.published(res, item_id, date(2026, 9, 1))
+    assert await _lines(res, due) == [
+        ("2026年9月11日至2027年3月10日", 598_925),
+        ("2027年3月11日至9月10日", 1_202_150),
+    ]
+    row = await res.db.fetchrow("SELECT period_start, period_end FROM bill")
+    assert row is not None and tuple(row) == (date(2026, 9, 11), date(2027, 9, 11))
+    left = await res.db.fetch("SELECT house_id, reason FROM billing_omission")
+    assert [tuple(each) for each in left] == [(bare, "no_handover_date")]
+    await factories_fees.published(res, item_id, date(2027, 2, 1))
+    assert [label for label, _ in await _lines(res, leap)] == ["2027年2月28日至3月10日", "2027年3月11日至2028年2月27日"]
+    await factories_fees.published(res, item_id, date(2027, 9, 1))
+    assert len(await _lines(res, due)) == 3
+    assert len(await _lines(res, young)) == 1
+    assert await _lines(res, october) == []
+    with pytest.raises(Conflict, match="bill_exists"):
+        await factories_fees.draft(res, item_id, date(2027, 9, 1), house_id=due)
+    await factories_fees.published(res, item_id, date(2028, 9, 1), house_id=due)
     await factories_fees.assert_books(res.db)
 
 

@@ -10,6 +10,7 @@ import pytest
 from backend.fees import exclusions, items, prices
 from backend.fees.approvals import APPROVALS
 from backend.fees.items import Changes
+from backend.fees.periods import Anchor
 from backend.fees.plan import Nature
 from backend.kernel import approvals
 from backend.kernel.audit import SYSTEM
@@ -168,6 +169,7 @@ async def test_a_code_is_taken_once_and_a_closed_item_stays_closed(res: Resource
         {"nature": Nature.RECURRING_UNTIL},
         {"nature": Nature.RECURRING_UNTIL, "valid_until": date(2020, 1, 1)},
         {"house_kinds": ()},
+        {"anchor": Anchor.HANDOVER, "cycle_months": 3},
     ],
 )
 async def test_an_item_that_does_not_fit_is_refused(res: Resources, over: dict[str, object]) -> None:

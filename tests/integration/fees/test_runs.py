@@ -60,6 +60,20 @@ async def test_a_long_generation_goes_on_in_another_job(res: Resources, monkeypa
     assert await res.db.fetchval("SELECT count(*) FROM bill") == 5
 
 
+async def test_a_run_that_cannot_be_computed_fails_and_frees_its_period(res: Resources) -> None:
+    place = await factories.community(res)
+    await factories.house(res, place)
+    item_id = await factories_fees.item(res, place)
+    run = await factories_fees.draft(res, item_id)
+    await res.db.execute("""UPDATE billing_run SET plan = jsonb_set(plan, '{max_fen}', '"many"')""")
+    await _work(res, "fees.run_requested")
+    row = await res.db.fetchrow("SELECT state, error FROM billing_run WHERE id = $1", run.id)
+    assert row is not None and row["state"] == "FAILED" and row["error"].startswith("22P02")
+    await _work(res, "fees.run_given_up")
+    await factories_fees.published(res, item_id)
+    await factories_fees.assert_books(res.db)
+
+
 async def test_drafts_are_invisible_until_one_row_publishes_all(res: Resources) -> None:
     place = await factories.community(res)
     house_id = await factories.house(res, place)

@@ -1,5 +1,6 @@
 """Why this amount: read from stored lines, in Chinese (design principle 6)."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from backend.fees.prices import rate_text, unit_text
 
 def _line(**over: Any) -> dict[str, Any]:
     inputs = {
-        "formula": "gross_area", "area_cm2": 893_500, "coefficient": 1.0, "rate_micro": 2_500_000,
+        "formula": "gross_area", "rate_micro": 2_500_000,
         "months": {"whole": 1}, "rounding": "half_up", "rounding_unit": "fen",
     }  # fmt: skip
     line = {"label": "2026年9月", "amount_fen": 22_338, "exact_num": 223_375, "exact_den": 10, "inputs": inputs}
+    line |= {"area_cm2": 893_500, "coefficient": Decimal(1)}
     inputs.update(over.pop("inputs", {}))
     return line | over
 
@@ -31,10 +33,10 @@ def test_a_whole_month_by_area() -> None:
 
 def test_head_and_tail_days_a_coefficient_and_the_inner_area() -> None:
     inputs = {
-        "formula": "inner_area", "coefficient": 0.8,
+        "formula": "inner_area",
         "months": {"whole": 2, "head_days": 15, "head_of": 30, "tail_days": 9, "tail_of": 28},
     }  # fmt: skip
-    told = _told(_line(inputs=inputs), fen=22_338)
+    told = _told(_line(inputs=inputs, coefficient=Decimal("0.8000")), fen=22_338)
     assert "套内面积 89.35 m² × 2.50 元/m²·月 × 收费系数 0.8 × （2 + 15/30 + 9/28）个月" in told.summary
 
 

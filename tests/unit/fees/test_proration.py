@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.fees import periods, proration
-from backend.fees.periods import Cycle, Period
+from backend.fees.periods import Anchor, Cycle, Period
 from backend.fees.proration import Rate
 
 DAYS = st.dates(date(2023, 1, 1), date(2032, 12, 31))
@@ -79,7 +79,14 @@ def test_a_day_without_a_price_gives_no_segments(rates: list[Rate]) -> None:
 
 
 def _cycle(months: int = 1, **over: object) -> Cycle:
-    known = {"one_off": False, "prepaid": True, "lead_days": 0, "due_days": 30, "valid_from": date(2020, 1, 1)}
+    known = {
+        "anchor": Anchor.CALENDAR,
+        "one_off": False,
+        "prepaid": True,
+        "lead_days": 0,
+        "due_days": 30,
+        "valid_from": date(2020, 1, 1),
+    }
     return Cycle(months=months, valid_until=None, **{**known, **over})  # type: ignore[arg-type]
 
 
@@ -115,6 +122,18 @@ def test_all_missed_periods_are_to_be_issued_oldest_first() -> None:
     assert [p.starts_on for p in once.to_be_issued(since=date(2026, 9, 1), until=date(2027, 9, 14))] == [
         date(2026, 9, 15)
     ]
+
+
+def test_a_year_from_handover_begins_on_its_day_and_counts_twelve_months() -> None:
+    cycle = _cycle(12, anchor=Anchor.HANDOVER)
+    september = cycle.containing(date(2026, 9, 20))
+    assert september == Period(date(2026, 9, 1), date(2026, 10, 1))
+    years = list(cycle.years_of_houses(september))
+    assert len(years) == 30
+    assert years[10] == Period(date(2026, 9, 11), date(2027, 9, 11))
+    assert all(proration.span(year.starts_on, year.ends_on).months == 12 for year in years)
+    leap = list(cycle.years_of_houses(cycle.containing(date(2028, 2, 1))))
+    assert leap[-1] == Period(date(2028, 2, 29), date(2029, 2, 28))
 
 
 @pytest.mark.parametrize(
