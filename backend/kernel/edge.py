@@ -156,6 +156,8 @@ def _parse_body(route: Route, raw: bytes) -> BaseModel | None:
         raise BadRequest("请求内容不是有效的 JSON。", code="malformed_json") from error
     if not _shallow(value):
         raise BadRequest("请求内容的嵌套层数太多。", code="json_too_deep")
+    if b"\\u0000" in raw:
+        raise _nul_character()
     try:
         return route.body.model_validate_json(raw or b"{}")
     except ValidationError as error:
@@ -166,6 +168,8 @@ def _parse_query(route: Route, request: Request) -> BaseModel | None:
     given = {name: values[0] for name, values in request.args.items()}
     if any(len(values) > 1 for values in request.args.values()):
         raise BadRequest("同一个查询参数只能出现一次。", code="repeated_parameter")
+    if any("\0" in value for value in given.values()):
+        raise _nul_character()
     if route.query is None:
         if given and not route.raw:
             raise BadRequest("此操作没有查询参数。", code="unexpected_parameter")
@@ -174,6 +178,11 @@ def _parse_query(route: Route, request: Request) -> BaseModel | None:
         return route.query.model_validate_strings(given)
     except ValidationError as error:
         raise Invalid(fields=_problems(error)) from error
+
+
+def _nul_character() -> BadRequest:
+    """PostgreSQL keeps no text with a NUL in it."""
+    return BadRequest("请求内容里有不能保存的控制字符。", code="nul_character")
 
 
 def _shallow(value: Any) -> bool:

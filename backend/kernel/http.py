@@ -8,7 +8,7 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -26,6 +26,7 @@ M = TypeVar("M", bound=BaseModel)
 B = TypeVar("B")
 Q = TypeVar("Q")
 MAX_PAGE = 100
+MAX_BIGINT = (1 << 63) - 1
 
 
 class Strict(BaseModel):
@@ -145,7 +146,11 @@ def decode_cursor(text: str, types: Sequence[type]) -> tuple[Any, ...]:
         raise BadRequest("翻页参数有误，请从第一页重新开始。", code="bad_cursor") from error
 
 
-def _read(value: str, kind: type) -> Any:
-    if kind in (date, datetime):
-        return kind.fromisoformat(value)
-    return kind(value)
+def _read(value: Any, kind: Any) -> Any:
+    """One value of a cursor as we write it: a text, an instant with its zone, a number that a column can hold."""
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError
+    read = kind.fromisoformat(value) if issubclass(kind, date) else kind(value)
+    if (isinstance(read, int) and not -MAX_BIGINT <= read <= MAX_BIGINT) or getattr(read, "tzinfo", read) is None:
+        raise ValueError
+    return read
