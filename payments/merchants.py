@@ -147,6 +147,7 @@ async def merchant(res: Resources, merchant_id: UUID) -> Merchant:
     row = await res.db.fetchrow(LOAD, merchant_id)
     if row is None:
         raise NotFound
+    known = kept.get(merchant_id)
     if known is None or known.merchant.version != row["version"]:
         known = _Kept(_opened(row, res.keyring, res.settings.mode), now_s)
         kept[merchant_id] = known

@@ -114,8 +114,9 @@ class Tx:
         added, self._added = self._added, {}
         args: list[Any] = []
         for rows in added.values():
-            args.extend(list(column) for column in zip(*rows, strict=True))
-        await self._connection.execute(_insert_sql(tuple(added)), *args)
+            args.extend(rows[0] if len(rows) == 1 else (list(column) for column in zip(*rows, strict=True)))
+        shape = tuple((batch, len(rows) == 1) for batch, rows in added.items())
+        await self._connection.execute(_insert_sql(shape), *args)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -133,23 +134,25 @@ class Tx:
 
 
 _REGISTERED: set[tuple[str, ...]] = set()
-_INSERTS: dict[tuple[Batch, ...], str] = {}
+_INSERTS: dict[tuple[tuple[Batch, bool], ...], str] = {}
 
 
-def _insert_sql(batches: tuple[Batch, ...]) -> str:
-    """One statement that inserts arrays into every table of `batches`; built once per combination."""
-    known = _INSERTS.get(batches)
+def _insert_sql(shape: tuple[tuple[Batch, bool], ...]) -> str:
+    """One statement that inserts into every table of `shape`, built once: values for a single row, else arrays."""
+    known = _INSERTS.get(shape)
     if known is not None:
         return known
     parts, position = [], 1
-    for number, batch in enumerate(batches):
+    for number, (batch, single) in enumerate(shape):
         names = ", ".join(name for name, _ in batch.columns)
-        arrays = ", ".join(f"${position + i}::{kind}[]" for i, (_, kind) in enumerate(batch.columns))
+        many = "" if single else "[]"
+        values = ", ".join(f"${position + i}::{kind}{many}" for i, (_, kind) in enumerate(batch.columns))
         position += len(batch.columns)
-        insert = f"INSERT INTO {batch.table} ({names}) SELECT * FROM unnest({arrays}) {batch.on_conflict}"  # noqa: S608 - identifiers are constants of the code
+        rows = f"VALUES ({values})" if single else f"SELECT * FROM unnest({values})"  # noqa: S608 - identifiers are constants of the code
+        insert = f"INSERT INTO {batch.table} ({names}) {rows} {batch.on_conflict}"
         parts.append(f"added_{number} AS ({insert} RETURNING 1)")
-    _INSERTS[batches] = f"WITH {', '.join(parts)} SELECT 1"
-    return _INSERTS[batches]
+    _INSERTS[shape] = f"WITH {', '.join(parts)} SELECT 1"
+    return _INSERTS[shape]
 
 
 class Database:
@@ -217,8 +220,13 @@ class Database:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
         with _translated():
-            async with self.pool.acquire(timeout=ACQUIRE_S) as connection:
+            pool = self.pool
+            async with asyncio.timeout(ACQUIRE_S):
+                connection = await pool.acquire()
+            try:
                 yield connection
+            finally:
+                await pool.release(connection)
 
     def _orm_on(self, connection: asyncpg.Connection) -> TransactionWrapper:
         wrapper = TransactionWrapper(self.orm)
