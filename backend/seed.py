@@ -102,7 +102,9 @@ async def _live(
     month: date,
     paydays: Sequence[tuple[int, int]],
 ) -> None:
-    """A month: its bills on the first, then payments day by day."""
+    """A month: its bills on the first, then payments day by day; what an earlier seed played is not played again."""
+    if month.replace(day=paydays[-1][0]).isoformat() <= demo.played_until:
+        return
     community_id = UUID(demo.community_id)
     traveller.go(month, BILLING_HOUR)
     manager = await history.manager_of(res, UUID(demo.company_id), MANAGER)
@@ -112,11 +114,16 @@ async def _live(
     owners = [one for one in joined if one.role == "owner"]
     paid = paid_fen = 0
     for day, payers_of_ten in paydays:
-        traveller.go(month.replace(day=day), PAYING_HOUR)
+        payday = month.replace(day=day)
+        if payday.isoformat() <= demo.played_until:
+            continue
+        traveller.go(payday, PAYING_HOUR)
         payers = [owner for number, owner in enumerate(owners) if number % 10 >= 10 - payers_of_ten]
         orders, amount_fen = await history.pay_bills(res, community_id, payers)
         paid, paid_fen = paid + orders, paid_fen + amount_fen
         await history.do_jobs(res, HANDLERS)
+        demo.played_until = payday.isoformat()
+        demo_file.write(res.settings.data_dir, demo)
     _say(f"{month:%Y年%m月}：住户支付 {paid} 笔，共 {yuan_text(paid_fen)} 元。")
 
 

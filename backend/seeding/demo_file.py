@@ -43,7 +43,10 @@ class ResidentLogin:
 
 @dataclass(slots=True)
 class Demo:
-    """What the demo data holds. `base_offset_s` is the shared clock's offset before history was played."""
+    """What the demo data holds.
+
+    `base_offset_s` is the shared clock's offset before history was played, `played_until` the last payday played.
+    """
 
     base_offset_s: int
     staff: list[StaffLogin]
@@ -55,6 +58,7 @@ class Demo:
     community_id: str = ""
     community: str = ""
     merchant_id: str = ""
+    played_until: str = ""
     complete: bool = False
 
 
