@@ -10,11 +10,25 @@ import uvloop
 
 from bench import table
 from bench.figures import Figure, Latency
+from bench.million import million
 from bench.rig import Rig, progress, servers
 from bench.y1_callbacks import y1, y1b
+from bench.y3_billing import y3
+from bench.y6_relay import y6
+from bench.y8_jobs import y7, y8
+from bench.y9_bills import y9
 
 Yardstick = Callable[[Rig], Awaitable[Figure | Latency]]
-YARDSTICKS: Mapping[str, Yardstick] = {"y1": y1, "y1b": y1b}
+YARDSTICKS: Mapping[str, Yardstick] = {
+    "y1": y1,
+    "y1b": y1b,
+    "y3": y3,
+    "y6": y6,
+    "y7": y7,
+    "y8": y8,
+    "y9": y9,
+    "million": million,
+}
 
 
 async def measure(rig: Rig, names: list[str]) -> list[Figure | Latency]:

@@ -13,7 +13,7 @@ NO_TRIGGERS = "; ".join(
 
 def _of(expression: str) -> str:
     """An expression over row number `n`, of pgbench's variable."""
-    return f"(SELECT {expression} FROM (SELECT :n::integer AS n) AS given)"
+    return f"(SELECT {expression} FROM (SELECT :n::integer AS n) AS given)"  # noqa: S608 - constants only
 
 
 # Each of the clients takes every clients-th order; nothing else is shared.

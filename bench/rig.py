@@ -1,6 +1,6 @@
 """What every yardstick needs: servers of its own, a fresh database, interleaved pairs, a ratio with both figures.
 
-A figure is ours ÷ limit, both measured in the same run on the same machine, in turn (limit, ours, limit, ours …), with a
+A figure is ours ÷ limit, both measured in the same run on the same machine, in turn (limit, ours, limit …), with a
 checkpoint before each; fsync and synchronous_commit are on (reliability.md section 4). A run whose limit varies by more
 than 25 % is repeated once and says so.
 """
@@ -173,6 +173,11 @@ class Rig:
             yield port
         finally:
             await self.stop(process)
+
+    async def ended(self, process: Process) -> None:
+        """Wait for a process that ends by itself."""
+        await asyncio.to_thread(process.wait, 1800)
+        self.processes.remove(process)
 
     async def stop(self, process: Process) -> None:
         """End a process by SIGTERM; by SIGKILL after 30 seconds."""

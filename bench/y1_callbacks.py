@@ -1,4 +1,4 @@
-"""Y-1 and Y-1b: callbacks settled per second, over HTTP, with signatures, audit and logs, acknowledged after the commit.
+"""Y-1 and Y-1b: callbacks settled per second, over HTTP, with signatures, audit and logs, answered after the commit.
 
 The limit of Y-1 is pgbench with the nine statements of the plain variant; that of Y-1b is a bare asyncpg handler that
 does the same after the same verification. Each measurement has a copy of one seeded database, is matched with what the
