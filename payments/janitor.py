@@ -76,6 +76,7 @@ def _plan(row: Record, now: datetime) -> datetime | None:
 
 
 async def _look_at(res: Resources, due: Sequence[Record]) -> None:
+    """Look at all of them; one that fails in an unforeseen way fails the job, but only after the others had their turn."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(row: Record) -> None:
@@ -85,9 +86,9 @@ async def _look_at(res: Resources, due: Sequence[Record]) -> None:
             except AppError as error:
                 logger.warning("attempt_unresolved", attempt=str(row["id"]), error=repr(error))
 
-    async with asyncio.TaskGroup() as group:
-        for row in due:
-            group.create_task(one(row))
+    outcomes = await asyncio.gather(*(one(row) for row in due), return_exceptions=True)
+    for unforeseen in filter(None, outcomes):
+        raise unforeseen
 
 
 async def resolve(res: Resources, row: Record) -> None:

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from backend.kernel import audit
 from backend.kernel.audit import Actor
-from backend.kernel.config import Mode
+from backend.kernel.config import ConfigError, Mode
 from backend.kernel.crypto import Context, Keyring
 from backend.kernel.db import Database, Reader, Record, Tx
 from backend.kernel.errors import Conflict, Invalid, NotFound, Unavailable
@@ -82,6 +82,14 @@ WITH_CERTIFICATES = """
       FROM merchant
      WHERE retired_at IS NULL
        AND NOT EXISTS (SELECT FROM jsonb_object_keys(platform_keys) AS serial WHERE serial LIKE 'PUB_KEY_ID%')
+"""
+
+
+OF_SANDBOX = """
+    SELECT name
+      FROM merchant
+     WHERE retired_at IS NULL
+       AND EXISTS (SELECT FROM jsonb_object_keys(platform_keys) AS serial WHERE starts_with(serial, $1))
 """
 
 
@@ -158,6 +166,12 @@ async def merchant(res: Resources, merchant_id: UUID) -> Merchant:
 def channel(res: Resources) -> WechatPayV3:
     """WeChat Pay at the address of the settings."""
     return WechatPayV3(res.egress, res.clock, res.settings.wechat_pay_url)
+
+
+async def refuse_sandbox(db: Reader, mode: Mode) -> None:
+    """ConfigError when live mode would start with a merchant of the sandbox."""
+    if mode is Mode.LIVE and (found := await db.fetchval(OF_SANDBOX, SANDBOX_KEY)):
+        raise ConfigError(f"收款商户“{found}”使用的是沙箱的微信支付公钥，正式环境不能启动。请先停用它。")
 
 
 def notify_url(public_url: str, merchant_id: UUID) -> str:

@@ -173,8 +173,8 @@ class Stage:
                 date(2026, 9, 30), tx.now,
             )  # fmt: skip
             await tx.execute(
-                """INSERT INTO bill_line (bill_id, seq, label, inputs, exact_num, exact_den, amount_fen)
-                   VALUES ($1, 1, '物业费', '{}', $2::bigint, 1, $2::bigint)""",
+                """INSERT INTO bill_line (bill_id, seq, label, inputs, coefficient, exact_num, exact_den, amount_fen)
+                   VALUES ($1, 1, \'物业费\', \'{}\', 1, $2::bigint, 1, $2::bigint)""",
                 bill_id, amount_fen,
             )  # fmt: skip
             debit, credit = await accounts.ensure_all(

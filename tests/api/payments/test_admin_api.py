@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from backend.kernel.config import Mode
+import pytest
+
+from backend.kernel.config import ConfigError, Mode
 from backend.kernel.errors import Invalid
 from payments import merchants
 from payments.merchants import Keys
@@ -140,9 +142,11 @@ async def test_live_mode_refuses_the_keys_of_the_sandbox(play: Stage, sandbox: S
     given = await _keys(sandbox)
     keys = Keys(given["serial_no"], given["private_key_pem"], given["api_v3_key"], given["platform_keys"])
     merchants.check(vectors.MCHID, factories.APPID, keys, Mode.SANDBOX)
-    try:
+    with pytest.raises(Invalid) as refused:
         merchants.check(vectors.MCHID, factories.APPID, keys, Mode.LIVE)
-    except Invalid as refused:
-        assert refused.code == "sandbox_key"
-    else:
-        raise AssertionError("live mode took a key of the sandbox")
+    assert refused.value.code == "sandbox_key"
+    await merchants.refuse_sandbox(play.res.db, Mode.SANDBOX)
+    with pytest.raises(ConfigError):
+        await merchants.refuse_sandbox(play.res.db, Mode.LIVE)
+    await play.res.db.execute("UPDATE merchant SET retired_at = created_at")
+    await merchants.refuse_sandbox(play.res.db, Mode.LIVE)
