@@ -15,6 +15,7 @@ from backend.kernel import root
 from backend.kernel.config import ConfigError, Settings
 from backend.kernel.log import get_logger
 from backend.kernel.resources import open_resources
+from payments import merchants
 
 logger = get_logger("main")
 DRAIN_MARGIN_S = 2.0
@@ -39,6 +40,7 @@ async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is in flight and close (F-20)."""
     res = await open_resources(settings, models=MODELS, approval_kinds=APPROVALS)
     try:
+        await merchants.refuse_sandbox(res.db, settings.mode)
         stop = root.told_to_stop()
         sock = listen(settings.http_host, settings.http_port)
         server: Any = await build_app(res).create_server(sock=sock, return_asyncio_server=True, access_log=False)

@@ -76,7 +76,7 @@ def _plan(row: Record, now: datetime) -> datetime | None:
 
 
 async def _look_at(res: Resources, due: Sequence[Record]) -> None:
-    """Look at all of them; one that fails in an unforeseen way fails the job, but only after the others had their turn."""
+    """Look at all of them; one that fails in an unforeseen way fails the job, after the others had their turn."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(row: Record) -> None:
