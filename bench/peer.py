@@ -92,7 +92,7 @@ def bills(res: Resources, pool: asyncpg.Pool) -> Any:
             full = [tie["house_id"] for tie in ties]
             rows = await connection.fetch(fee_bills.OF_RESIDENT, full, ties[0]["person_id"], states, None, None, 20)
         document = {"items": [_shown(row, today) for row in rows], "next_cursor": None}
-        return HTTPResponse(orjson.dumps(document), content_type="application/json")
+        return HTTPResponse(orjson.dumps(document, default=str), content_type="application/json")
 
     return list_bills
 

@@ -52,7 +52,7 @@ async def product(settings: Settings, stop: asyncio.Event) -> None:
 async def bare(settings: Settings, stop: asyncio.Event) -> None:
     """arq with nothing around it."""
 
-    async def work(ctx: Mapping[str, Any], row_id: int, attempt: int) -> None:
+    async def work(ctx: Mapping[str, Any], row_id: int, *lease: Any) -> None:
         now = time.monotonic()
         seen.append((row_id, now, now))
 

@@ -64,7 +64,8 @@ async def y8(rig: Rig) -> Figure:
     async def limit() -> float:
         async with rig.resources(full) as res:
             queue = Queue(str(full.redis_url))
-            await queue.push([Lease(row, 1) for row in range(1, jobs + 1)])
+            now = res.clock.now()
+            await queue.push([Lease(row, 1, EVENT, {}, 0, now) for row in range(1, jobs + 1)])
             process = _start(rig, full, "bare")
             deadline = time.monotonic() + LIMIT_S
             while await res.redis.zcard(default_queue_name) and time.monotonic() < deadline:
