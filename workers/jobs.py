@@ -42,7 +42,7 @@ async def on_run_published(job: Job) -> None:
 
 async def _tell_chunk(res: Resources, run: PublishedRun, after_no: int) -> int | None:
     async def tell(tx: Tx) -> int | None:
-        told, last_no = await audience.audience(tx, run, after_no=after_no, houses=HOUSES_PER_CHUNK, today=tx.today)
+        told, last_no = await audience.audience(tx, run, after_no=after_no, houses=HOUSES_PER_CHUNK)
         recipients = [Recipient(one.person_id, _bill_values(run, one)) for one in told]
         event_key = f"bill_issued:{run.id}"
         await intents.plan(
