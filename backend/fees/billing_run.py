@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+import asyncpg
+
 from backend.fees import billing_sql, items, plan, prices
 from backend.fees.periods import Anchor, Period
 from backend.fees.plan import Item
@@ -191,11 +193,21 @@ async def generate_chunk(tx: Tx, run_id: UUID, *, houses: int = CHUNK) -> Progre
         await tx.execute(MOVE, run_id, RunState.GENERATING)
     until, rows = await _chunk_end(tx, row, houses)
     if rows:
-        await tx.fetchrow(billing_sql.GENERATE_CHUNK, run_id, until, tx.now)
+        await _bill(tx, run_id, until)
     done = rows < houses
     if done:
         await tx.execute(MOVE, run_id, RunState.READY)
     return Progress(done=done, rows=rows)
+
+
+async def _bill(tx: Tx, run_id: UUID, until: int | None) -> None:
+    """The chunk's one statement; where a run of another item has just opened the same accounts, all is done again."""
+    try:
+        await tx.fetchrow(billing_sql.GENERATE_CHUNK, run_id, until, tx.now)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != "account_once":
+            raise
+        raise asyncpg.SerializationError("accounts opened by another run") from error
 
 
 async def _chunk_end(tx: Tx, row: Record, houses: int) -> tuple[int | None, int]:

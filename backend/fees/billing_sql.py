@@ -3,8 +3,9 @@
 Ids of bills are uuid7: the instant, 32 bits of the run, the house's number; so they are unique, in order, and cheap.
 
 Everything but the houses comes from the run's own plan (`plan.build`). Arithmetic is numeric and exact: rows never
-travel to Python. All probes per house are LATERAL … LIMIT 1, so that the plan of the statement stays a loop over
-indexes, whatever the statistics say: bill_identity, house_party by occupancy_house, billing_exclusion's key.
+travel to Python. All probes per house are subqueries that depend on the house and on the run, so that they stay probes
+of an index, whatever the statistics say: bill_identity, occupancy_of_house, the key of billing_exclusion. Those that a
+run cannot need are skipped.
 """
 
 # The next chunk: the highest house.no of the next $3 houses after $2. Index house_by_community.
@@ -50,14 +51,28 @@ GENERATE_CHUNK = """
                CASE WHEN h.omission IS NOT NULL THEN h.omission
                     WHEN h.total_fen = 0 THEN 'zero_amount'
                     WHEN h.total_fen > h.max_fen THEN 'amount_too_large'
-                    WHEN h.billed THEN 'already_billed'
+                    WHEN h.billed_before AND EXISTS (
+                         SELECT FROM bill e
+                          WHERE e.item_id = h.item_id AND e.house_id = h.id AND e.state <> 'VOIDED'
+                            AND e.period_start < h.period_end AND e.period_end > h.period_start) THEN 'already_billed'
                END AS reason
           FROM (
             SELECT h.id, h.no, h.fee_coefficient, a.area_cm2, b.base, s.start_on, s.period_start, s.period_end, s.parts,
-                   t.person_id AS tenant_id, o.person_id AS owner_id, e.billed, run.id_head, run.max_fen,
+                   run.item_id, run.id_head, run.max_fen, run.billed_before,
                    run.unit_fen * div(b.base * s.factor + s.add, s.divisor) AS total_fen,
+                   CASE WHEN run.tenant_owes THEN (
+                        SELECT p.person_id FROM house_party p
+                         WHERE p.house_id = h.id AND p.role = 'tenant' AND p.starts_on <= run.liable_on
+                           AND (p.ends_on IS NULL OR p.ends_on > run.liable_on)
+                         ORDER BY p.starts_on, p.person_no LIMIT 1) END AS tenant_id,
+                   (SELECT p.person_id FROM house_party p
+                     WHERE p.house_id = h.id AND p.role = 'owner' AND p.starts_on <= run.liable_on
+                       AND (p.ends_on IS NULL OR p.ends_on > run.liable_on)
+                     ORDER BY p.starts_on, p.person_no LIMIT 1) AS owner_id,
                    CASE WHEN h.kind <> ALL (run.house_kinds) THEN 'kind_not_covered'
-                        WHEN x.reason IS NOT NULL THEN 'excluded'
+                        WHEN run.excludes AND EXISTS (
+                             SELECT FROM billing_exclusion x WHERE x.item_id = run.item_id AND x.house_id = h.id)
+                        THEN 'excluded'
                         WHEN h.handover_on IS NULL THEN 'no_handover_date'
                         WHEN h.handover_on >= run.period_end THEN 'not_handed_over'
                         WHEN s.start_on IS NULL THEN 'outside_validity'
@@ -78,24 +93,6 @@ GENERATE_CHUNK = """
                                                        - extract(year FROM h.handover_on))::integer))::date
                                              ELSE greatest(h.handover_on, run.first_on) END AS start_on) AS d
               LEFT JOIN start s ON s.start_on = d.start_on
-              LEFT JOIN LATERAL (SELECT x.reason FROM billing_exclusion x
-                                  WHERE run.excludes AND x.item_id = run.item_id AND x.house_id = h.id
-                                  LIMIT 1) AS x ON true
-              LEFT JOIN LATERAL (SELECT true AS billed FROM bill e
-                                  WHERE run.billed_before
-                                    AND e.item_id = run.item_id AND e.house_id = h.id AND e.state <> 'VOIDED'
-                                    AND e.period_start < s.period_end AND e.period_end > s.period_start
-                                  LIMIT 1) AS e ON true
-              LEFT JOIN LATERAL (SELECT p.person_id FROM house_party p
-                                  WHERE run.tenant_owes AND p.house_id = h.id AND p.role = 'tenant'
-                                    AND p.starts_on <= run.liable_on
-                                    AND (p.ends_on IS NULL OR p.ends_on > run.liable_on)
-                                  ORDER BY p.starts_on, p.person_no LIMIT 1) AS t ON true
-              LEFT JOIN LATERAL (SELECT p.person_id FROM house_party p
-                                  WHERE p.house_id = h.id AND p.role = 'owner'
-                                    AND p.starts_on <= run.liable_on
-                                    AND (p.ends_on IS NULL OR p.ends_on > run.liable_on)
-                                  ORDER BY p.starts_on, p.person_no LIMIT 1) AS o ON true
              WHERE NOT run.by_handover OR h.handover_on IS NULL
                 OR (d.start_on >= run.period_start AND d.start_on < run.period_end AND d.start_on >= h.handover_on)
             OFFSET 0
@@ -131,7 +128,8 @@ GENERATE_CHUNK = """
         INSERT INTO account (community_id, code, subject_id)
         SELECT run.community_id, 'receivable', h.id FROM house h, run
          WHERE h.reason IS NULL
-            ON CONFLICT (community_id, code, subject_id) DO NOTHING
+           AND (SELECT a.id FROM account a WHERE a.community_id = run.community_id AND a.code = 'receivable'
+                                             AND a.subject_id = h.id) IS NULL
     ), counted AS (
         SELECT count(*) AS houses, count(*) FILTER (WHERE reason IS NULL) AS bills,
                coalesce(sum(total_fen) FILTER (WHERE reason IS NULL), 0) AS total_fen

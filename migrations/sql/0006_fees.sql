@@ -143,7 +143,7 @@ CREATE TABLE bill_line (
     label       text NOT NULL,
     inputs      jsonb NOT NULL,
     area_cm2    bigint,
-    coefficient numeric(8, 4) NOT NULL,
+    coefficient numeric(8, 4) NOT NULL DEFAULT 1,
     exact_num   numeric NOT NULL,
     exact_den   numeric NOT NULL CHECK (exact_den > 0),
     amount_fen  bigint NOT NULL CHECK (amount_fen >= 0),

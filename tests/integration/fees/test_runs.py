@@ -46,6 +46,21 @@ async def test_the_requested_run_is_generated_by_its_job(res: Resources) -> None
     assert await _state(res, run.id) == "READY"
 
 
+async def test_runs_of_two_items_at_once_open_the_accounts_of_a_house_once(res: Resources) -> None:
+    place = await factories.community(res)
+    await factories.house(res, place)
+    drafts = [
+        await factories_fees.draft(res, await factories_fees.item(res, place, code=code)) for code in ("WYF", "SF")
+    ]
+    failpoints.arm("tx.before_commit", "sleep:0.5", times=1)
+    await asyncio.gather(*(factories_fees.generate(res, run.id) for run in drafts))
+    for run in drafts:
+        await factories_fees.publish(res, run)
+    assert await res.db.fetchval("SELECT count(*) FROM account WHERE code = 'receivable'") == 1
+    assert await res.db.fetchval("SELECT count(*) FROM bill") == 2
+    await factories_fees.assert_books(res.db)
+
+
 async def test_a_long_generation_goes_on_in_another_job(res: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
     place = await factories.community(res)
     for n in range(5):
