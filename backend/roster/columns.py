@@ -114,6 +114,10 @@ def parse(sheet: Sheet) -> Parsed:
 
 
 def _check_headers(headers: Sequence[str], parsed: Parsed) -> None:
+    if not set(headers) & set(HEADERS):
+        # Then the first row holds data, perhaps names and phones: nothing of it is repeated.
+        parsed.add(1, "", "第一行应是列名，请使用下载的模板。")
+        return
     for name in REQUIRED:
         if name not in headers:
             parsed.add(1, name, f"缺少“{name}”这一列，请使用下载的模板。")
