@@ -57,6 +57,8 @@ async def problems_of_cell(world: World, key: str, who: Who, prepared: Prepared)
     expected = DENIED.get(mark, row.status)
     if answer.status != expected:
         return [f"answered {answer.status}, not {expected}: {text[:300]}"]
+    if told := [secret for secret in world.secrets if secret in text]:
+        return [f"the answer tells {told}"]
     if mark in DENIED:
         found = [f"refused, yet changed {sorted({change.table for change in changes})}"] if changes else []
         if key not in NOT_OURS and set(answer.json) != {"error"}:

@@ -94,6 +94,7 @@ class World:
     ids: dict[str, UUID] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     sides: dict[str, str] = field(default_factory=dict)
+    secrets: list[str] = field(default_factory=list)
     witness: Witness = field(init=False)
     _count: int = 0
 
@@ -172,7 +173,9 @@ async def _residents(world: World) -> None:
         )
     ):
         openid = await factories_payments.user(world.sandbox) if name != "c_person" else None
-        person = await factories.person(res, f"1390000100{number}", f"钱{'一二三四五六七'[number]}", openid=openid)
+        phone, called = f"1390000100{number}", f"钱{'一二三四五六七'[number]}"
+        person = await factories.person(res, phone, called, openid=openid)
+        world.secrets += [phone, called, person.openid, person.token]
         await factories.occupy(res, person, world.ids[house], role, ends_on=ends_on)
         tie = await res.db.fetchval("SELECT id FROM occupancy WHERE person_id = $1", person.id)
         world.who[name] = Who(name, person.token, person.id, person.wechat_user_id, person.openid)
