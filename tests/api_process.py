@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class ApiProcess:
-    """One API process over the database and Redis of `settings`; `changes` are further settings, as on the command line."""
+    """One API process over the database and Redis of `settings`; `changes` are further settings."""
 
     def __init__(self, settings: Settings, *, port: int | None = None, **changes: str) -> None:
         write_offset_s(settings.data_dir, int((START - datetime.now(UTC)).total_seconds()))

@@ -29,7 +29,7 @@ from backend.kernel.failpoints import failpoint
 T = TypeVar("T")
 ATTEMPTS = 4
 ACQUIRE_S = 3.0
-UNDO_S = 2.0
+UNDO_S = RELEASE_S = 2.0
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -226,7 +226,7 @@ class Database:
             try:
                 yield connection
             finally:
-                await pool.release(connection)
+                await pool.release(connection, timeout=RELEASE_S)
 
     def _orm_on(self, connection: asyncpg.Connection) -> TransactionWrapper:
         wrapper = TransactionWrapper(self.orm)

@@ -132,6 +132,17 @@ class WechatUnreadable(Unavailable):
         self.args = (reason,)
 
 
+class WechatSilent(Unavailable):
+    """WeChat did not answer: somebody waits for it and is told so."""
+
+    code = "wechat_unavailable"
+    message = WechatError.message
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.args = (reason,)
+
+
 class TokenUnavailable(WechatUnreadable):
     """No access token could be had for want of an answer; the call that needed it was not made."""
 

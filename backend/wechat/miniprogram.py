@@ -11,10 +11,11 @@ from typing import Any
 from wechatpy.crypto import WeChatWxaCrypto
 from wechatpy.exceptions import InvalidAppIdException
 
+from backend.kernel.egress import EgressError
 from backend.wechat import answers
 from backend.wechat.api import WechatApi
 from backend.wechat.apps import App
-from backend.wechat.errors import PhoneDataRefused, WechatError, WechatUnreadable, for_people
+from backend.wechat.errors import PhoneDataRefused, WechatError, WechatSilent, WechatUnreadable, for_people
 
 FRESH_S = 300
 
@@ -43,6 +44,8 @@ async def code2session(api: WechatApi, app: App, *, code: str) -> Session:
         document = await api.get("/sns/jscode2session", query)
     except WechatError as error:
         raise for_people(error) from error
+    except EgressError as error:
+        raise WechatSilent(str(error)) from error
     unionid = document.get("unionid")
     return Session(
         openid=answers.text(document, "openid"),
@@ -57,6 +60,8 @@ async def phone_number(api: WechatApi, app: App, *, code: str) -> Phone:
         document = await api.post(app, "/wxa/business/getuserphonenumber", {"code": code})
     except WechatError as error:
         raise for_people(error) from error
+    except EgressError as error:
+        raise WechatSilent(str(error)) from error
     info = document.get("phone_info")
     if not isinstance(info, dict):
         raise WechatUnreadable("the answer has no phone_info")
