@@ -21,7 +21,7 @@ from arq.worker import Worker, func
 from backend.composition import APPROVALS, MODELS
 from backend.kernel.config import Settings
 from backend.kernel.db import Tx
-from backend.kernel.outbox import Job
+from backend.kernel.outbox import Job, Lane
 from backend.kernel.resources import open_resources
 from workers import queue
 from workers.serving import serve
@@ -62,7 +62,7 @@ async def bare(settings: Settings, stop: asyncio.Event) -> None:
         redis_pool=pool,
         queue_name=default_queue_name,
         handle_signals=False,
-        max_jobs=queue.MAX_JOBS,
+        max_jobs=queue.MAX_JOBS[Lane.PROMPT],
         queue_read_limit=queue.READ_LIMIT,
         keep_result=0,
         poll_delay=queue.POLL_DELAY_S,

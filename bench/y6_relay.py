@@ -25,7 +25,10 @@ FILL = """
     SELECT 'bench.nothing', jsonb_build_object('n', n), 'READY', $2, $2 FROM generate_series(1, $1::integer) AS n
 """
 CLAIM = (
-    leases.CLAIM.replace("$1", "timestamptz '2100-01-01'").replace("$2", str(CLAIM_BATCH)).replace("$3", str(LEASE_S))
+    leases.CLAIM.replace("$1", "timestamptz '2100-01-01'")
+    .replace("$2", str(CLAIM_BATCH))
+    .replace("$3", str(LEASE_S))
+    .replace("$4", "ARRAY['prompt', 'bulk']")
     + ";"
 )
 

@@ -11,7 +11,7 @@ from typing import Any
 from backend.kernel import outbox
 from backend.kernel.db import Database, Tx
 from backend.kernel.leases import Lease
-from backend.kernel.outbox import Handler
+from backend.kernel.outbox import Handler, Lane
 from backend.kernel.resources import Resources
 from workers import edge, relay, sweeper
 from workers.queue import Queue, consume
@@ -80,19 +80,28 @@ async def running(
     """Relay, sweeper and consumer as workers/main.py runs them."""
     url = redis_url or str(res.settings.redis_url)
     stop = asyncio.Event()
-    queue = Queue(url)
+    queues = {lane: Queue(url, lane) for lane in Lane}
     lease_s, timeout_s = float(res.settings.lease_s), res.settings.job_timeout_s
     tasks = [
-        asyncio.create_task(consume(url, partial(edge.work, res, handlers), job_timeout_s=timeout_s, stop=stop)),
         asyncio.create_task(sweeper.run(res.db, stop=stop)),
-        *(asyncio.create_task(relay.run(res.db, queue, lease_s=lease_s, stop=stop)) for _ in range(relays)),
     ]
+    for lane, queue in queues.items():
+        tasks += [
+            asyncio.create_task(
+                consume(url, partial(edge.work, res, handlers), job_timeout_s=timeout_s, stop=stop, lane=lane)
+            ),
+            *(
+                asyncio.create_task(relay.run(res.db, queue, lane=lane, lease_s=lease_s, stop=stop))
+                for _ in range(relays)
+            ),
+        ]
     try:
         yield Workers(stop, tasks)
     finally:
         stop.set()
         await asyncio.gather(*tasks)
-        await queue.close()
+        for queue in queues.values():
+            await queue.close()
 
 
 async def work_one(

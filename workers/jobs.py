@@ -14,7 +14,7 @@ from backend.kernel import audit, leases, outbox
 from backend.kernel.db import Tx
 from backend.kernel.failpoints import failpoint
 from backend.kernel.money import yuan_text
-from backend.kernel.outbox import Handler, Job
+from backend.kernel.outbox import Handler, Job, Lane
 from backend.kernel.periodic import Daily, Minutes, Periodic
 from backend.kernel.resources import Resources
 from backend.messaging import intents, meanings
@@ -35,7 +35,9 @@ async def on_run_published(job: Job) -> None:
 
     async def finish(tx: Tx) -> None:
         if run is not None and after_no is not None:
-            outbox.emit(tx, job.event, {**job.payload, "after_no": after_no}, community_id=run.community_id)
+            outbox.emit(
+                tx, job.event, {**job.payload, "after_no": after_no}, community_id=run.community_id, lane=Lane.BULK
+            )
 
     await job.transact(finish)
 

@@ -23,11 +23,13 @@ from redis.exceptions import RedisError
 
 from backend.kernel import log
 from backend.kernel.leases import Lease
+from backend.kernel.outbox import Lane
 
 PIPELINE = 500
 BODY_TTL_MS = 3_600_000
 POLL_DELAY_S = 0.02
-MAX_JOBS = 40
+MAX_JOBS = {Lane.PROMPT: 30, Lane.BULK: 8}
+NAMES = {Lane.PROMPT: default_queue_name, Lane.BULK: f"{default_queue_name}:bulk"}
 READ_LIMIT = 500
 SHUTDOWN_WAIT_S = 30
 RESTART_PAUSE_S = 0.5
@@ -49,7 +51,7 @@ def connect(redis_url: str, *, timeout_s: float | None) -> ArqRedis:
         socket_keepalive_options=_KEEPALIVE,
     )
     client.job_serializer, client.job_deserializer = orjson.dumps, orjson.loads
-    client.default_queue_name, client.expires_extra_ms = default_queue_name, BODY_TTL_MS
+    client.expires_extra_ms = BODY_TTL_MS
     return client
 
 
@@ -67,14 +69,15 @@ def _read(row_id: int, attempt: int, event: str, payload: Mapping[str, Any], fai
 
 
 class Queue:
-    """The producing side; every call raises one of REDIS_AWAY while Redis does not answer."""
+    """The producing side of one lane; every call raises one of REDIS_AWAY while Redis does not answer."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, lane: Lane = Lane.PROMPT) -> None:
+        self._name = NAMES[lane]
         self._redis = connect(redis_url, timeout_s=2.0)
 
     async def depth(self) -> int:
         """Jobs in Redis, those under way included."""
-        return int(await self._redis.zcard(default_queue_name))
+        return int(await self._redis.zcard(self._name))
 
     async def push(self, leases: Sequence[Lease]) -> None:
         """Hand leases to whichever worker is free, PIPELINE at a time."""
@@ -84,7 +87,7 @@ class Queue:
                 for lease in chunk:
                     body = serialize_job(_FUNCTION, _written(lease), {}, None, 0, serializer=orjson.dumps)
                     pipe.psetex(job_key_prefix + job_id(lease), BODY_TTL_MS, body)
-                pipe.zadd(default_queue_name, {job_id(lease): lease.id for lease in chunk})
+                pipe.zadd(self._name, {job_id(lease): lease.id for lease in chunk})
                 await pipe.execute()
 
     async def close(self) -> None:
@@ -93,15 +96,15 @@ class Queue:
 
 
 async def consume(
-    redis_url: str, work: Work, *, job_timeout_s: int, stop: asyncio.Event, max_jobs: int = MAX_JOBS
+    redis_url: str, work: Work, *, job_timeout_s: int, stop: asyncio.Event, lane: Lane = Lane.PROMPT
 ) -> None:
-    """Work jobs until `stop`, with a new arq worker whenever Redis ended the old one.
+    """Work the jobs of one lane until `stop`, with a new arq worker whenever Redis ended the old one.
 
     `work(lease, started_before)` must not raise; what is under way at `stop` has SHUTDOWN_WAIT_S to end.
     """
     leftovers: set[asyncio.Task[None]] = set()
     while not stop.is_set():
-        worker = _worker(redis_url, work, job_timeout_s, max_jobs)
+        worker = _worker(redis_url, work, job_timeout_s, lane)
         try:
             await _run(worker, stop)
         except REDIS_AWAY as error:
@@ -115,7 +118,7 @@ async def consume(
         await asyncio.wait(leftovers, timeout=SHUTDOWN_WAIT_S)
 
 
-def _worker(redis_url: str, work: Work, job_timeout_s: int, max_jobs: int) -> Worker:
+def _worker(redis_url: str, work: Work, job_timeout_s: int, lane: Lane) -> Worker:
     async def run(ctx: Mapping[str, Any], *lease: Any) -> None:
         await work(_read(*lease), ctx["job_try"] > 1)
 
@@ -123,10 +126,10 @@ def _worker(redis_url: str, work: Work, job_timeout_s: int, max_jobs: int) -> Wo
         functions=[func(run, name=_FUNCTION, max_tries=1_000)],
         # No time-out per call: it would cost a tenth of the rate, and a worker has nothing to do without Redis.
         redis_pool=connect(redis_url, timeout_s=None),
-        queue_name=default_queue_name,
+        queue_name=NAMES[lane],
         handle_signals=False,
         job_completion_wait=SHUTDOWN_WAIT_S,
-        max_jobs=max_jobs,
+        max_jobs=MAX_JOBS[lane],
         queue_read_limit=READ_LIMIT,
         job_timeout=job_timeout_s,
         keep_result=0,

@@ -5,26 +5,31 @@ back. A relay killed between claim and push leaves leases that run out (F-15). T
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 from backend.kernel import leases, log
 from backend.kernel.db import Database
 from backend.kernel.failpoints import failpoint
+from backend.kernel.outbox import Lane
 from workers.queue import REDIS_AWAY, Queue
 
 BATCH = 500
-DEPTH_LIMIT = 1_000
+# As many as workers can take well within a lease, even when each job takes its time.
+DEPTH_LIMIT = {Lane.PROMPT: 1_000, Lane.BULK: 32}
 POLL_S = 0.05
 PAUSE_S = 1.0
 logger = log.get_logger("relay")
 
 
-async def turn(db: Database, queue: Queue, *, lease_s: float, depth_limit: int = DEPTH_LIMIT) -> int:
-    """Claim and push one batch; returns its size, 0 when nothing is due or the queue is full."""
+async def turn(
+    db: Database, queue: Queue, *, lease_s: float, depth_limit: int, lanes: Sequence[Lane] = tuple(Lane)
+) -> int:
+    """Claim and push one batch of `lanes`; returns its size, 0 when nothing is due or the queue is full."""
     room = min(BATCH, depth_limit - await queue.depth())
     if room <= 0:
         return 0
-    claimed = await leases.claim(db, limit=room, lease_s=lease_s)
+    claimed = await leases.claim(db, limit=room, lease_s=lease_s, lanes=lanes)
     if not claimed:
         return 0
     await failpoint("relay.after_claim")
@@ -37,12 +42,12 @@ async def turn(db: Database, queue: Queue, *, lease_s: float, depth_limit: int =
     return len(claimed)
 
 
-async def run(db: Database, queue: Queue, *, lease_s: float, stop: asyncio.Event) -> None:
-    """Relay until `stop`, whatever happens to Redis and PostgreSQL."""
+async def run(db: Database, queue: Queue, *, lane: Lane, lease_s: float, stop: asyncio.Event) -> None:
+    """Relay the rows of one lane until `stop`, whatever happens to Redis and PostgreSQL."""
     while not stop.is_set():
         wait_s = POLL_S
         try:
-            if await turn(db, queue, lease_s=lease_s) == BATCH:
+            if await turn(db, queue, lease_s=lease_s, depth_limit=DEPTH_LIMIT[lane], lanes=[lane]) == BATCH:
                 continue
         except Exception as error:  # house: the relay loop
             logger.warning("relay_paused", error=log.redact_text(repr(error)))

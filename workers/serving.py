@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from backend.kernel.outbox import Handler
+from backend.kernel.outbox import Handler, Lane
 from backend.kernel.periodic import Periodic
 from backend.kernel.resources import Resources
 from workers import edge, relay, schedule, sweeper
@@ -17,14 +17,16 @@ async def serve(
     """Serve until `stop`, then let the jobs under way end. An unexpected end of one part ends all, and raises."""
     settings = res.settings
     redis_url = str(settings.redis_url)
-    queue = Queue(redis_url)
+    queues = {lane: Queue(redis_url, lane) for lane in Lane}
     known = {**handlers, **schedule.handlers(periodic)}
     work = partial(edge.work, res, known)
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(relay.run(res.db, queue, lease_s=settings.lease_s, stop=stop))
             group.create_task(sweeper.run(res.db, stop=stop))
             group.create_task(schedule.run(res.db, periodic, stop=stop))
-            group.create_task(consume(redis_url, work, job_timeout_s=settings.job_timeout_s, stop=stop))
+            for lane, queue in queues.items():
+                group.create_task(relay.run(res.db, queue, lane=lane, lease_s=settings.lease_s, stop=stop))
+                group.create_task(consume(redis_url, work, job_timeout_s=settings.job_timeout_s, stop=stop, lane=lane))
     finally:
-        await queue.close()
+        for queue in queues.values():
+            await queue.close()

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend.kernel.db import Database
-from backend.kernel.outbox import Job
+from backend.kernel.outbox import Job, Lane
 from backend.kernel.resources import Resources
 
 FAILURE_LIMIT = 8
@@ -30,7 +30,7 @@ CLAIM = """
     WITH due AS (
         SELECT id
           FROM outbox
-         WHERE state = 'READY' AND run_at <= $1
+         WHERE state = 'READY' AND run_at <= $1 AND lane = ANY($4::text[])
          ORDER BY run_at, id
          LIMIT $2
            FOR UPDATE SKIP LOCKED
@@ -103,12 +103,12 @@ class Lease:
     claimed_at: datetime
 
 
-async def claim(db: Database, *, limit: int, lease_s: float) -> list[Lease]:
-    """Lease up to `limit` rows that are due, oldest first, for `lease_s` seconds."""
+async def claim(db: Database, *, limit: int, lease_s: float, lanes: Sequence[Lane] = tuple(Lane)) -> list[Lease]:
+    """Lease up to `limit` rows of `lanes` that are due, oldest first, for `lease_s` seconds."""
     now = db.clock.now()
     return [
         Lease(row["id"], row["attempt"], row["event"], row["payload"], row["failures"], now)
-        for row in await db.fetch(CLAIM, now, limit, lease_s)
+        for row in await db.fetch(CLAIM, now, limit, lease_s, list(lanes))
     ]
 
 

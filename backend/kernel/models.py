@@ -9,6 +9,7 @@ class OutboxRow(Model):
 
     id = fields.BigIntField(primary_key=True)
     event = fields.TextField()
+    lane = fields.TextField(default="prompt")
     dedup_key = fields.TextField(null=True)
     community_id = fields.UUIDField(null=True)
     payload = fields.JSONField[dict[str, object]]()

@@ -8,6 +8,7 @@ transaction, fenced by the attempt number: a worker that comes back after its le
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -20,6 +21,7 @@ ROW = Batch(
     table="outbox",
     columns=(
         ("event", "text"),
+        ("lane", "text"),
         ("dedup_key", "text"),
         ("community_id", "uuid"),
         ("payload", "jsonb"),
@@ -36,6 +38,13 @@ DONE = """
      WHERE id = $1 AND attempt = $2 AND state = 'LEASED'
  RETURNING id
 """
+
+
+class Lane(StrEnum):
+    """Rows of one lane never wait for those of another: `BULK` is for many that may each take long."""
+
+    PROMPT = "prompt"
+    BULK = "bulk"
 
 
 class Retry(Exception):
@@ -61,10 +70,11 @@ def emit(
     *,
     community_id: UUID | None = None,
     dedup_key: str | None = None,
+    lane: Lane = Lane.PROMPT,
     run_at: datetime | None = None,
 ) -> None:
     """Add an event to the transaction. With a `dedup_key`, a second one of the same event and key is dropped."""
-    tx.add(ROW, event, dedup_key, community_id, dict(payload), "READY", run_at or tx.now, tx.now)
+    tx.add(ROW, event, lane, dedup_key, community_id, dict(payload), "READY", run_at or tx.now, tx.now)
 
 
 @dataclass(slots=True)

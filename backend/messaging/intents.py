@@ -13,6 +13,7 @@ from uuid import UUID
 from backend.kernel import outbox
 from backend.kernel.db import Tx
 from backend.kernel.ids import uuid7
+from backend.kernel.outbox import Lane
 from backend.messaging.meanings import Meaning
 
 SEND = "messaging.planned"
@@ -99,4 +100,4 @@ def request_sending(
             "intent_ids": [str(intent_id) for intent_id in intent_ids[start : start + SEND_BATCH]],
             "reserved": dict(reserved or {}),
         }
-        outbox.emit(tx, SEND, payload, community_id=community_id, run_at=run_at)
+        outbox.emit(tx, SEND, payload, community_id=community_id, run_at=run_at, lane=Lane.BULK)

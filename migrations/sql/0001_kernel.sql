@@ -25,10 +25,12 @@ BEGIN
 END $$;
 
 -- attempt fences: it grows with every lease. failures counts handlers that raised, or died with their worker; too many
--- park the row. A push that Redis lost grows attempt alone.
+-- park the row. A push that Redis lost grows attempt alone. lane keeps what may take long, such as messages to a slow
+-- WeChat, from holding up the rest.
 CREATE TABLE outbox (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     event        text NOT NULL,
+    lane         text NOT NULL DEFAULT 'prompt' CHECK (lane IN ('prompt', 'bulk')),
     dedup_key    text,
     community_id uuid,
     payload      jsonb NOT NULL,

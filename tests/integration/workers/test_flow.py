@@ -11,9 +11,10 @@ from backend.kernel import leases, outbox
 from backend.kernel.clock import FrozenClock
 from backend.kernel.db import Tx
 from backend.kernel.leases import FAILURE_LIMIT, RETRY_LIMIT, Lease
-from backend.kernel.outbox import Fenced, Job, Park, Retry
+from backend.kernel.outbox import Fenced, Job, Lane, Park, Retry
 from backend.kernel.resources import Resources
 from tests import workers_rig as rig
+from workers.relay import DEPTH_LIMIT
 
 
 async def _effect(tx: Tx, number: int) -> None:
@@ -184,6 +185,27 @@ async def test_done_rows_are_forgotten_after_their_period(res: Resources, clock:
     clock.advance(leases.KEEP_DONE + timedelta(seconds=1))
     assert await leases.forget(res.db) == 1
     assert await rig.states(res.db) == {}
+
+
+async def test_slow_bulk_jobs_do_not_hold_up_the_others(res: Resources) -> None:
+    """What many messages to a slow WeChat must not do to the janitor."""
+    gate = asyncio.Event()
+
+    async def on_slow(job: Job) -> None:
+        await gate.wait()
+
+    for number in range(100):
+        await rig.emit(res.db, "test.slow", {"n": number}, lane=Lane.BULK)
+    async with rig.running(res, {**HANDLERS, "test.slow": on_slow}):
+        await rig.emit(res.db, "test.counted", {"n": 1})
+
+        async def counted() -> bool:
+            return await effects(res) == 1
+
+        await rig.until(counted, within_s=5)
+        assert (await rig.states(res.db)).get("LEASED", 0) <= DEPTH_LIMIT[Lane.BULK]
+        gate.set()
+        await rig.all_done(res.db)
 
 
 async def test_commit_to_start_takes_less_than_250_ms_when_idle(res: Resources) -> None:
