@@ -62,7 +62,7 @@ APPLY = """
         SELECT l.* FROM given, unnest(line_ids, bill_ids, principals, late_fees)
             AS l (reference, bill_id, principal_fen, late_fee_fen)
     ), fitting AS (
-        SELECT b.id
+        SELECT b.id, l.reference, l.principal_fen
           FROM bill b JOIN line l ON l.bill_id = b.id
          WHERE b.state IN ('ISSUED', 'PARTLY_PAID')
            AND l.principal_fen BETWEEN 1 AND b.principal_fen - b.paid_fen + b.refunded_fen
@@ -71,13 +71,13 @@ APPLY = """
            FOR UPDATE OF b
     ), changed AS (
         UPDATE bill b
-           SET paid_fen = b.paid_fen + l.principal_fen,
-               state = CASE WHEN b.paid_fen + l.principal_fen - b.refunded_fen = b.principal_fen
+           SET paid_fen = b.paid_fen + f.principal_fen,
+               state = CASE WHEN b.paid_fen + f.principal_fen - b.refunded_fen = b.principal_fen
                             THEN 'PAID' ELSE 'PARTLY_PAID' END,
                paid_at = $6
-          FROM line l
-         WHERE b.id = l.bill_id AND (SELECT count(*) FROM fitting) = cardinality($2::uuid[])
-     RETURNING b.id, b.community_id, b.house_id, l.reference, l.principal_fen
+          FROM fitting f
+         WHERE b.id = f.id AND (SELECT count(*) FROM fitting) = cardinality($2::uuid[])
+     RETURNING b.id, b.community_id, b.house_id, f.reference, f.principal_fen
     ), posted AS (
         INSERT INTO posting (community_id, kind, reference, debit_account, credit_account, amount_fen, bill_id,
                              occurred_at, booked_on)
