@@ -208,30 +208,6 @@ async def test_slow_bulk_jobs_do_not_hold_up_the_others(res: Resources) -> None:
         await rig.all_done(res.db)
 
 
-async def test_commit_to_start_takes_less_than_250_ms_when_idle(res: Resources) -> None:
-    """Y-7, with few rounds: the bench states the figure."""
-    started: list[float] = []
-
-    async def on_timed(job: Job) -> None:
-        started.append(time.monotonic())
-
-    waits = []
-    async with rig.running(res, {"test.timed": on_timed}):
-        await asyncio.sleep(0.3)
-        for _ in range(20):
-            started.clear()
-            await rig.emit(res.db, "test.timed", {})
-            committed = time.monotonic()
-
-            async def begun() -> bool:
-                return bool(started)
-
-            await rig.until(begun, every_s=0.001)
-            waits.append(started[0] - committed)
-        await rig.all_done(res.db)
-    assert sorted(waits)[-2] < 0.25, waits
-
-
 async def test_emit_needs_a_commit(res: Resources) -> None:
     async def fail(tx: Tx) -> None:
         outbox.emit(tx, "test.nothing", {})
