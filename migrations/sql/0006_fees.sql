@@ -83,6 +83,7 @@ CREATE TABLE billing_run (
 );
 CREATE UNIQUE INDEX billing_run_once ON billing_run (item_id, period_start, supplement)
     WHERE state NOT IN ('CANCELLED', 'FAILED');
+CREATE INDEX billing_run_item ON billing_run (item_id, period_start);
 CREATE TRIGGER billing_run_moves BEFORE UPDATE ON billing_run FOR EACH ROW EXECUTE FUNCTION linli_check_move(
     'DRAFT>GENERATING', 'DRAFT>CANCELLED', 'GENERATING>READY', 'GENERATING>FAILED', 'GENERATING>CANCELLED',
     'READY>PUBLISHED', 'READY>CANCELLED');
