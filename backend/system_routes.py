@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
+from ipaddress import ip_address
 
 import orjson
 from pydantic import BaseModel
@@ -56,6 +57,8 @@ def routes(described: Callable[[], Sequence[Route]], figures: Sequence[Measure])
     """The system's routes; `described` gives all routes of the API for the document, `figures` set what is watched."""
 
     async def show_metrics(call: Call[None, None]) -> Reply:
+        if not _from_inside(call.client_ip):
+            _only_in_sandbox(call)
         # Without PostgreSQL the figures of this process are still worth having.
         with suppress(Unavailable):
             for measure in figures:
@@ -80,7 +83,7 @@ def routes(described: Callable[[], Sequence[Route]], figures: Sequence[Measure])
     return (
         route("/healthz", health, "The process answers and reaches PostgreSQL.", Health),
         route("/readyz", readiness, "Whether requests should be sent here.", Readiness),
-        route("/metrics", show_metrics, "Figures for Prometheus."),
+        route("/metrics", show_metrics, "Figures for Prometheus; in live mode for private networks only."),
         route("/openapi.json", document, "This document; off in live mode."),
         route("/docs", page, "All operations as a page; off in live mode."),
     )
@@ -89,3 +92,11 @@ def routes(described: Callable[[], Sequence[Route]], figures: Sequence[Measure])
 def _only_in_sandbox(call: Call[None, None]) -> None:
     if call.res.settings.mode is Mode.LIVE:
         raise NotFound("没有这个地址。", code="no_such_route")
+
+
+def _from_inside(client_ip: str) -> bool:
+    """Whether a request comes from a private network; an address that cannot be read does not."""
+    try:
+        return ip_address(client_ip).is_private
+    except ValueError:
+        return False

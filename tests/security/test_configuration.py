@@ -58,6 +58,16 @@ async def test_live_mode_has_no_pages_for_developers(res: Resources, path: str) 
     assert (answer.status, answer.code) == (404, "no_such_route")
 
 
+@pytest.mark.parametrize(("address", "status"), [("8.8.8.8", 404), ("not an address", 404), ("10.0.0.7", 200)])
+async def test_live_mode_shows_its_figures_inside_the_own_network_alone(
+    res: Resources, address: str, status: int
+) -> None:
+    behind = replace(res, settings=res.settings.model_copy(update={"trusted_proxies": 1}))
+    async with live(behind) as client:
+        answer = await client.get("/metrics", headers={"X-Forwarded-For": address})
+    assert answer.status == status
+
+
 async def test_live_mode_answers_like_an_unknown_address(res: Resources) -> None:
     async with live(res) as client:
         docs, unknown = await client.get("/docs"), await client.get("/nowhere")
