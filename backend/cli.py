@@ -25,6 +25,7 @@ from backend.kernel.processes import StartError
 # Commands that are a process of their own: they run in place of this one, or with the servers of a system around them.
 MODULES = {"serve": "backend.main", "worker": "workers.main", "seed": "backend.seed", "check": "backend.checks"}
 DEMO = "demo"
+KEYS = "backend.keys"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,6 +58,11 @@ def _exec(settings: Settings, options: argparse.Namespace) -> int:
 
 def _with_servers(settings: Settings, options: argparse.Namespace) -> int:
     argv = [sys.executable, "-m", MODULES[options.command]]
+    return system.with_servers(settings, os.environ, lambda env: subprocess.run(argv, env=env, check=False).returncode)
+
+
+def _keys(settings: Settings, options: argparse.Namespace) -> int:
+    argv = [sys.executable, "-m", KEYS, options.action]
     return system.with_servers(settings, os.environ, lambda env: subprocess.run(argv, env=env, check=False).returncode)
 
 
@@ -152,6 +158,12 @@ def _parser() -> argparse.ArgumentParser:
     add("seed", "往空的数据库里放示例数据（沙箱模式）", _with_servers)
     add("demo", "用一套全新的临时系统演示一个月的物业工作", _demo)
     add("check", "逐条核对账目和数据，列出不符的条数", _with_servers)
+    acts = add("keys", "查看或更换加密个人信息的密钥", _keys).add_subparsers(
+        dest="action", metavar="动作", required=True
+    )
+    acts.add_parser("show", help="显示每把数据密钥和用它加密的数据条数")
+    acts.add_parser("rotate", help="换用下一把数据密钥，旧数据由后台任务重新加密")
+    acts.add_parser("rewrap", help="换了主密钥之后，改由新的主密钥保护数据密钥")
     moves = add("clock", "查看或移动系统时间（沙箱模式）", _clock).add_subparsers(
         dest="action", metavar="动作", required=True
     )

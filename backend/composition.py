@@ -13,6 +13,7 @@ from backend.fees import handlers as fee_handlers
 from backend.identity import admin as identity_admin
 from backend.identity import checks as identity_checks
 from backend.identity import handlers as identity_handlers
+from backend.identity import models as identity_models
 from backend.identity.principals import authenticate
 from backend.kernel import edge
 from backend.kernel import figures as kernel_figures
@@ -22,6 +23,7 @@ from backend.kernel.http import Route
 from backend.kernel.outbox import Handler
 from backend.kernel.periodic import Periodic
 from backend.kernel.resources import Resources
+from backend.kernel.seals import SealedColumn
 from backend.ledger import checks as ledger_checks
 from backend.messaging import admin as messages_admin
 from backend.messaging import checks as message_checks
@@ -34,6 +36,8 @@ from backend.property import handlers as property_handlers
 from backend.roster import admin as roster_admin
 from backend.roster import exports as roster_exports
 from backend.roster import handlers as roster_handlers
+from backend.wechat import checks as wechat_checks
+from backend.wechat import models as wechat_models
 from miniprogram_api import bills as resident_bills
 from miniprogram_api import houses as resident_houses
 from miniprogram_api import login, me
@@ -45,8 +49,9 @@ from payments import callbacks
 from payments import checks as payment_checks
 from payments import figures as payment_figures
 from payments import handlers as payment_handlers
+from payments import models as payment_models
 from workers import checks as worker_checks
-from workers import housekeeping, jobs
+from workers import housekeeping, jobs, resealing
 
 MODELS = (
     "backend.kernel.models",
@@ -59,6 +64,8 @@ MODELS = (
     "backend.messaging.models",
     "payments.models",
 )
+
+SEALED: tuple[SealedColumn, ...] = (*identity_models.SEALED, *wechat_models.SEALED, *payment_models.SEALED)
 
 ROUTES: tuple[Route, ...] = (
     *start_page.ROUTES,
@@ -91,10 +98,12 @@ HANDLERS: Mapping[str, Handler] = {
     **message_handlers.HANDLERS,
     **payment_handlers.HANDLERS,
     **jobs.HANDLERS,
+    **resealing.handlers(SEALED),
 }
 
 CHECKS: tuple[Check, ...] = (
     *ledger_checks.CHECKS,
+    *wechat_checks.CHECKS,
     *identity_checks.CHECKS,
     *property_checks.CHECKS,
     *fee_checks.CHECKS,
@@ -111,6 +120,7 @@ PERIODIC: tuple[Periodic, ...] = (
     *message_retention.PERIODIC,
     *payment_handlers.PERIODIC,
     *jobs.PERIODIC,
+    *resealing.PERIODIC,
     *housekeeping.periodic(CHECKS),
 )
 

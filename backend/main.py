@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from backend.composition import APPROVALS, MODELS, build_app
-from backend.kernel import root
+from backend.kernel import root, seals
 from backend.kernel.config import ConfigError, Settings
 from backend.kernel.log import get_logger
 from backend.kernel.resources import open_resources
@@ -47,7 +47,7 @@ async def serve(settings: Settings) -> None:
         await server.startup()
         await server.start_serving()
         logger.info("serving", host=settings.http_host, port=settings.http_port)
-        await stop.wait()
+        await seals.follow(res, stop)
         server.server.close()
         await _drain(server, settings.request_timeout_s + DRAIN_MARGIN_S)
     finally:

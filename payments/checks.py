@@ -1,7 +1,9 @@
 """Invariants of payments: I-06, I-07, I-08, I-13, I-14, I-15, I-17, and that the clearing accounts hold what the
 channel has told us (our half of I-10)."""
 
+from backend.kernel import seals
 from backend.kernel.checks import Check
+from payments.models import SEALED
 
 ORDER_AMOUNT = """
     SELECT o.id AS payment_order, o.amount_fen, coalesce(sum(l.principal_fen + l.late_fee_fen), 0) AS lines_fen
@@ -126,6 +128,7 @@ REFERENCES = """
 """
 
 CHECKS = (
+    seals.check("商户密钥只存密文，所用的数据密钥都在", SEALED),
     Check("I-06", "支付单金额等于各明细之和，且不再改变", ORDER_AMOUNT),
     Check("I-07", "已支付的支付单恰有一次成功的支付，且没有无支付尝试的支付单", ONE_ATTEMPT_PAID),
     Check("I-08", "渠道交易号在同一渠道内只用一次", ONE_TRANSACTION),

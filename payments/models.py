@@ -6,6 +6,10 @@
 from tortoise import fields
 from tortoise.models import Model
 
+from backend.kernel.seals import SealedColumn
+
+SEALED = (SealedColumn("merchant", "private_key_sealed"), SealedColumn("merchant", "api_v3_key_sealed"))
+
 
 class Merchant(Model):
     """A merchant (收款商户) at a channel. Sealed columns open only in their row."""

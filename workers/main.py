@@ -4,11 +4,12 @@ Several may run at once; they share the work by the database (SKIP LOCKED, lease
 exit codes as in `backend.kernel.root`.
 """
 
+import asyncio
 import logging
 import sys
 
 from backend.composition import APPROVALS, HANDLERS, MODELS, PERIODIC
-from backend.kernel import root
+from backend.kernel import root, seals
 from backend.kernel.config import Settings
 from backend.kernel.log import get_logger
 from backend.kernel.resources import open_resources
@@ -22,8 +23,11 @@ async def run(settings: Settings) -> None:
     res = await open_resources(settings, models=MODELS, approval_kinds=APPROVALS)
     logging.getLogger("arq").setLevel(logging.WARNING)
     logger.info("worker_started", events=len(HANDLERS), periodic=len(PERIODIC))
+    stop = root.told_to_stop()
     try:
-        await serve(res, HANDLERS, PERIODIC, stop=root.told_to_stop())
+        async with asyncio.TaskGroup() as group:
+            group.create_task(seals.follow(res, stop))
+            group.create_task(serve(res, HANDLERS, PERIODIC, stop=stop))
     finally:
         await res.close()
     logger.info("worker_stopped")

@@ -1,29 +1,11 @@
 """Invariants of identity: what is personal is sealed by a known key (I-24), changes of roles are audited (I-22)."""
 
+from backend.identity.models import SEALED
+from backend.kernel import seals
 from backend.kernel.checks import Check
 
-_SEALED = """
-    SELECT id, 'person.name_sealed' AS place, name_sealed AS sealed FROM person WHERE name_sealed IS NOT NULL
-    UNION ALL
-    SELECT id, 'person.phone_sealed', phone_sealed FROM person WHERE phone_sealed IS NOT NULL
-    UNION ALL
-    SELECT id, 'wechat_user.session_key_sealed', session_key_sealed
-      FROM wechat_user WHERE session_key_sealed IS NOT NULL
-    UNION ALL
-    SELECT id, 'staff.totp_secret_sealed', totp_secret_sealed FROM staff WHERE totp_secret_sealed IS NOT NULL
-"""
-
 CHECKS: tuple[Check, ...] = (
-    Check(
-        code="I-24",
-        title="个人信息、微信会话和第二因素只以已知密钥的密文保存",
-        sql=f"""
-            SELECT s.place, s.id FROM ({_SEALED}) AS s
-             WHERE length(s.sealed) < 31 OR get_byte(s.sealed, 0) <> 1
-                OR NOT EXISTS (SELECT 1 FROM data_key k
-                                WHERE k.kind = 'data' AND k.id = get_byte(s.sealed, 1) * 256 + get_byte(s.sealed, 2))
-        """,  # noqa: S608 - constants
-    ),
+    seals.check("姓名、手机号、微信会话和动态口令只存密文，所用的数据密钥都在", SEALED),
     Check(
         code="I-24",
         title="手机号只通过盲索引查找",

@@ -3,6 +3,16 @@
 from tortoise import fields
 from tortoise.models import Model
 
+from backend.kernel.seals import SealedColumn
+
+SEALED = (
+    SealedColumn("person", "name_sealed"),
+    SealedColumn("person", "phone_sealed"),
+    SealedColumn("staff", "totp_secret_sealed"),
+    SealedColumn("staff", "totp_pending_sealed"),
+    SealedColumn("wechat_user", "session_key_sealed"),
+)
+
 
 class Person(Model):
     """A person (住户): known by phone, whatever the number of houses and communities."""

@@ -191,6 +191,11 @@ async def load_keyring(db: Reader, settings: Settings, *, at: datetime) -> Keyri
     return Keyring.load(_key_rows(rows), master)
 
 
+async def refresh(keyring: Keyring, db: Reader, settings: Settings) -> None:
+    """Let `keyring`, and all who hold it, take over what a rotation changed in the database."""
+    keyring.reload(Keyring.load(_key_rows(await db.fetch(SELECT_KEYS)), master_keys(settings)))
+
+
 async def rotate_data_key(tx: Tx, master: MasterKeys, *, at: datetime) -> Keyring:
     """Retire the current data key, let the waiting one seal, and add the next; all keys end under `master.current`.
 
@@ -218,6 +223,11 @@ async def rewrap(tx: Tx, master: MasterKeys) -> int:
     for row in old:
         await tx.execute(REWRAP_KEY, row.id, master.wrap(master.unwrap(row.wrapped, row.id), row.id))
     return len(old)
+
+
+async def wrapped_by_previous(db: Reader, master: MasterKeys) -> int:
+    """How many keys `rewrap` has still to wrap."""
+    return sum(not master.wraps(row.wrapped, row.id) for row in _key_rows(await db.fetch(SELECT_KEYS)))
 
 
 def _key_rows(records: Sequence[Record]) -> list[KeyRow]:

@@ -3,6 +3,10 @@
 from tortoise import fields
 from tortoise.models import Model
 
+from backend.kernel.seals import SealedColumn
+
+SEALED = (SealedColumn("wechat_app", "secret_sealed", key="appid", key_type="text"),)
+
 
 class WechatApp(Model):
     """A mini-program or official account (小程序、公众号) of a company, its secret sealed."""
