@@ -52,9 +52,9 @@ async def product(settings: Settings, stop: asyncio.Event) -> None:
 async def bare(settings: Settings, stop: asyncio.Event) -> None:
     """arq with nothing around it."""
 
-    async def work(ctx: Mapping[str, Any], row_id: int, *lease: Any) -> None:
+    async def work(ctx: Mapping[str, Any], lease: list[Any]) -> None:
         now = time.monotonic()
-        seen.append((row_id, now, now))
+        seen.append((lease[0], now, now))
 
     pool = queue.connect(str(settings.redis_url), timeout_s=None)
     worker = Worker(

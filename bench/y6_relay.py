@@ -82,6 +82,7 @@ async def _relayed(rig: Rig, settings: Settings) -> float:
         await queue.close()
         pushed = await res.redis.zrange(default_queue_name, 0, -1)
         leased = await res.db.fetch("SELECT id || ':' || attempt AS job FROM outbox WHERE state = 'LEASED'")
-    found = match({row["job"]: True for row in leased}, ((job.decode(), True) for job in pushed))
+    rows = [row for job in pushed for row in job.decode().split(",")]
+    found = match({row["job"]: True for row in leased}, ((row, True) for row in rows))
     progress(f"    {found.text()}")
     return found.rate(seconds)

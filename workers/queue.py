@@ -1,9 +1,10 @@
 """The only file that knows arq (0.28): how leases are pushed to Redis and consumed from it.
 
-Redis holds copies of leases and owns nothing. A job is `<outbox id>:<attempt>`, so that pushing one twice is one job,
-and a result is never kept. arq's two keys are written here in pipelines, because `enqueue_job` takes four round trips
-each. Jobs are worked oldest row first. Redis may go away, hang or come back empty at any moment: the consumer starts a
-new arq worker, jobs under way end in peace, and the outbox brings back what was lost (I-16).
+Redis holds copies of leases and owns nothing. A job is one lease or a few, named `<outbox id>:<attempt>` each, so that
+pushing them twice is one job, and a result is never kept. arq spends more on a job than our transaction does: where
+many rows are due, TOGETHER of them share one. Its two keys are written here in pipelines, because `enqueue_job` takes
+four round trips each. Jobs are worked oldest row first. Redis may go away, hang or come back empty at any moment: the
+consumer starts a new arq worker, jobs under way end in peace, and the outbox brings back what was lost (I-16).
 """
 
 import asyncio
@@ -30,6 +31,7 @@ BODY_TTL_MS = 3_600_000
 POLL_DELAY_S = 0.02
 MAX_JOBS = {Lane.PROMPT: 30, Lane.BULK: 8}
 NAMES = {Lane.PROMPT: default_queue_name, Lane.BULK: f"{default_queue_name}:bulk"}
+TOGETHER = {Lane.PROMPT: 5, Lane.BULK: 1}
 READ_LIMIT = 500
 SHUTDOWN_WAIT_S = 30
 RESTART_PAUSE_S = 0.5
@@ -55,13 +57,16 @@ def connect(redis_url: str, *, timeout_s: float | None) -> ArqRedis:
     return client
 
 
-def job_id(lease: Lease) -> str:
-    """The name of a lease in Redis: the same lease pushed twice is one job."""
-    return f"{lease.id}:{lease.attempt}"
+def job_id(leases: Sequence[Lease]) -> str:
+    """The name of a job in Redis: all its leases."""
+    return ",".join(f"{lease.id}:{lease.attempt}" for lease in leases)
 
 
-def _written(lease: Lease) -> tuple[Any, ...]:
-    return lease.id, lease.attempt, lease.event, lease.payload, lease.failures, lease.claimed_at
+def _body(leases: Sequence[Lease]) -> bytes:
+    written = tuple(
+        (lease.id, lease.attempt, lease.event, lease.payload, lease.failures, lease.claimed_at) for lease in leases
+    )
+    return serialize_job(_FUNCTION, written, {}, None, 0, serializer=orjson.dumps)
 
 
 def _read(row_id: int, attempt: int, event: str, payload: Mapping[str, Any], failures: int, claimed_at: str) -> Lease:
@@ -72,6 +77,7 @@ class Queue:
     """The producing side of one lane; every call raises one of REDIS_AWAY while Redis does not answer."""
 
     def __init__(self, redis_url: str, lane: Lane = Lane.PROMPT) -> None:
+        self.lane = lane
         self._name = NAMES[lane]
         self._redis = connect(redis_url, timeout_s=2.0)
 
@@ -79,15 +85,15 @@ class Queue:
         """Jobs in Redis, those under way included."""
         return int(await self._redis.zcard(self._name))
 
-    async def push(self, leases: Sequence[Lease]) -> None:
-        """Hand leases to whichever worker is free, PIPELINE at a time."""
-        for start in range(0, len(leases), PIPELINE):
-            chunk = leases[start : start + PIPELINE]
+    async def push(self, leases: Sequence[Lease], *, together: int = 1) -> None:
+        """Hand leases to whichever worker is free, `together` in one job, PIPELINE jobs at a time."""
+        jobs = [leases[start : start + together] for start in range(0, len(leases), together)]
+        for start in range(0, len(jobs), PIPELINE):
+            chunk = jobs[start : start + PIPELINE]
             async with self._redis.pipeline(transaction=False) as pipe:
-                for lease in chunk:
-                    body = serialize_job(_FUNCTION, _written(lease), {}, None, 0, serializer=orjson.dumps)
-                    pipe.psetex(job_key_prefix + job_id(lease), BODY_TTL_MS, body)
-                pipe.zadd(self._name, {job_id(lease): lease.id for lease in chunk})
+                for job in chunk:
+                    pipe.psetex(job_key_prefix + job_id(job), BODY_TTL_MS, _body(job))
+                pipe.zadd(self._name, {job_id(job): job[0].id for job in chunk})
                 await pipe.execute()
 
     async def close(self) -> None:
@@ -119,8 +125,18 @@ async def consume(
 
 
 def _worker(redis_url: str, work: Work, job_timeout_s: int, lane: Lane) -> Worker:
-    async def run(ctx: Mapping[str, Any], *lease: Any) -> None:
-        await work(_read(*lease), ctx["job_try"] > 1)
+    at_once = asyncio.Semaphore(MAX_JOBS[lane])
+
+    async def one(lease: Lease, started_before: bool) -> None:
+        async with at_once:
+            await work(lease, started_before)
+
+    async def run(ctx: Mapping[str, Any], *leases: Any) -> None:
+        started_before = ctx["job_try"] > 1
+        if len(leases) == 1:
+            await one(_read(*leases[0]), started_before)
+        else:
+            await asyncio.gather(*(one(_read(*lease), started_before) for lease in leases))
 
     return Worker(
         functions=[func(run, name=_FUNCTION, max_tries=1_000)],

@@ -12,11 +12,12 @@ from backend.kernel import leases, log
 from backend.kernel.db import Database
 from backend.kernel.failpoints import failpoint
 from backend.kernel.outbox import Lane
-from workers.queue import REDIS_AWAY, Queue
+from workers.queue import MAX_JOBS, REDIS_AWAY, TOGETHER, Queue
 
 BATCH = 500
 # As many as workers can take well within a lease, even when each job takes its time.
-DEPTH_LIMIT = {Lane.PROMPT: 1_000, Lane.BULK: 32}
+DEPTH_LIMIT = {Lane.PROMPT: 200, Lane.BULK: 32}
+FEW = MAX_JOBS[Lane.PROMPT]
 POLL_S = 0.05
 PAUSE_S = 1.0
 logger = log.get_logger("relay")
@@ -26,15 +27,16 @@ async def turn(
     db: Database, queue: Queue, *, lease_s: float, depth_limit: int, lanes: Sequence[Lane] = tuple(Lane)
 ) -> int:
     """Claim and push one batch of `lanes`; returns its size, 0 when nothing is due or the queue is full."""
-    room = min(BATCH, depth_limit - await queue.depth())
+    room = depth_limit - await queue.depth()
     if room <= 0:
         return 0
-    claimed = await leases.claim(db, limit=room, lease_s=lease_s, lanes=lanes)
+    most = min(BATCH, room * TOGETHER[queue.lane])
+    claimed = await leases.claim(db, limit=most, lease_s=lease_s, lanes=lanes)
     if not claimed:
         return 0
     await failpoint("relay.after_claim")
     try:
-        await queue.push(claimed)
+        await queue.push(claimed, together=TOGETHER[queue.lane] if len(claimed) > FEW else 1)
     except REDIS_AWAY:
         await leases.release(db, claimed)
         raise
