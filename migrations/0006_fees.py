@@ -8,5 +8,5 @@ from tortoise.migrations.operations import RunSQL
 
 class Migration(migrations.Migration):
     atomic = False  # backend/kernel/migrator.py runs the whole chain in one transaction
-    dependencies = [("linli", "0005_identity")]
+    dependencies = [("linli", "0005_wechat")]
     operations = [RunSQL((Path(__file__).parent / "sql" / "0006_fees.sql").read_text("utf-8"))]

@@ -8,5 +8,5 @@ from tortoise.migrations.operations import RunSQL
 
 class Migration(migrations.Migration):
     atomic = False  # backend/kernel/migrator.py runs the whole chain in one transaction
-    dependencies = [("linli", "0006_fees"), ("linli", "0009_wechat")]
+    dependencies = [("linli", "0006_fees")]
     operations = [RunSQL((Path(__file__).parent / "sql" / "0007_messaging.sql").read_text("utf-8"))]

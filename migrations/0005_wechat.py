@@ -1,4 +1,4 @@
-"""Tables of `sql/0009_wechat.sql`."""
+"""Tables of `sql/0005_wechat.sql`."""
 
 from pathlib import Path
 
@@ -8,5 +8,5 @@ from tortoise.migrations.operations import RunSQL
 
 class Migration(migrations.Migration):
     atomic = False  # backend/kernel/migrator.py runs the whole chain in one transaction
-    dependencies = [("linli", "0005_identity")]
-    operations = [RunSQL((Path(__file__).parent / "sql" / "0009_wechat.sql").read_text("utf-8"))]
+    dependencies = [("linli", "0004_identity")]
+    operations = [RunSQL((Path(__file__).parent / "sql" / "0005_wechat.sql").read_text("utf-8"))]
