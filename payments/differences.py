@@ -22,6 +22,8 @@ from payments.states import DifferenceClass, DifferenceState
 SUSPENSE = "payment.suspense"
 SUSPENSE_REVERSED = "payment.suspense_reversed"
 MAX_FEN = (1 << 63) - 1
+# What is told here fits the order in everything: it is believed more than what was told wrongly before.
+BELIEVED = frozenset({DifferenceClass.SECOND_PAYMENT, DifferenceClass.LATE_PAYMENT})
 
 # Two messages about one transaction look at the books one after the other.
 LOCK_TRANSACTION = "SELECT pg_advisory_xact_lock(hashtextextended($1 || ':' || $2, 0))"
@@ -46,7 +48,7 @@ WITHDRAW = """
        SET booked_fen = 0,
            state = CASE WHEN state IN ('OPEN', 'ESCALATED') THEN 'AUTO_RESOLVED' ELSE state END,
            resolved_at = coalesce(resolved_at, $2)
-     WHERE channel = 'wechat' AND transaction_no = $1 AND booked_fen > 0
+     WHERE channel = 'wechat' AND transaction_no = $1 AND booked_fen > 0 AND class IS DISTINCT FROM $3
  RETURNING id, community_id
 """
 
@@ -82,6 +84,8 @@ async def open_for(
     """Keep what the channel said and book its money to suspense, unless it stands in the books already."""
     number = trade.transaction_no or ""
     await tx.execute(LOCK_TRANSACTION, "wechat", number)
+    if problem in BELIEVED:
+        await withdraw(tx, transaction_no=number, spare=problem)
     row = await tx.fetchrow(
         INSERT,
         uuid7(tx.now),
@@ -139,10 +143,10 @@ async def _book(tx: Tx, merchant: Merchant, *, difference_id: UUID, amount_fen: 
     )
 
 
-async def withdraw(tx: Tx, *, transaction_no: str) -> None:
-    """The transaction settled after all: take back what stands in suspense for it."""
+async def withdraw(tx: Tx, *, transaction_no: str, spare: DifferenceClass | None = None) -> None:
+    """The transaction is known better now: take back what stands in suspense for it, but for the class `spare`."""
     await tx.flush()
-    for row in await tx.fetch(WITHDRAW, transaction_no, tx.now):
+    for row in await tx.fetch(WITHDRAW, transaction_no, tx.now, spare):
         await postings.reverse(tx, SUSPENSE_REVERSED, of_kind=SUSPENSE, reference=row["id"])
         audit.record(
             tx, Actor("system"), action="payments.difference_withdrawn", target=f"difference:{row['id']}",

@@ -167,6 +167,26 @@ async def test_two_payments_of_one_bill_the_second_stands_in_suspense(play: Stag
     await play.balanced()
 
 
+async def test_a_lie_about_a_late_payment_is_replaced_by_the_truth_in_suspense(
+    play: Stage, sandbox_client: Client
+) -> None:
+    bill = await play.bill(26_805)
+    old = await play.ready(bill)
+    await play.hostile(pay_after_close=1, lose_callbacks=1)
+    await closing.close(play.res, old, reason="cancelled")
+    new = await play.ready(bill)
+    await play.user_pays(old)
+    await play.deliver()
+    await play.user_pays(new)
+    await play.deliver()
+    await play.forge("wrong_amount", old, amount_fen=3)
+    assert await play.differences() == [("amount", "OPEN", 3)]
+    await play.repeat((await play.notification(old))["id"])
+    await play.forge("wrong_amount", old, amount_fen=4)
+    assert await play.differences() == [("amount", "AUTO_RESOLVED", 0), ("late_payment", "OPEN", 26_805)]
+    await play.balanced()
+
+
 async def test_a_late_payment_overtakes_a_live_order_whose_payment_becomes_the_second(
     play: Stage, sandbox_client: Client
 ) -> None:
