@@ -78,10 +78,9 @@ async def settle(tx: Tx, merchant: Merchant, *, trade: Trade, door: Door, heard:
         problem = await _apply(tx, found)
     if problem is not None:
         return await _difference(tx, merchant, found, trade=trade, problem=problem, door=door)
-    await _move_to_paid(tx, found, trade=trade, door=door)
     _tell(tx, merchant, found, trade=trade, door=door)
     await failpoint("settle.before_flush")
-    await tx.flush()
+    await _move_to_paid(tx, found, trade=trade, door=door)
     await failpoint("settle.before_commit")
     return Settled(Outcome.APPLIED, found["order_id"])
 
@@ -139,8 +138,8 @@ def _lines(found: Record) -> dict[Kind, list[Line]]:
 
 
 async def _move_to_paid(tx: Tx, found: Record, *, trade: Trade, door: Door) -> None:
-    """Order, attempt and holds in one statement."""
-    moved = await tx.fetchrow(
+    """Order, attempt and holds, and with them what was added, in one statement."""
+    moved = await tx.fetchrow_and_flush(
         sql.MOVE_TO_PAID,
         found["order_id"],
         found["attempt_id"],

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache, cached_property
 from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
@@ -57,9 +58,9 @@ class Record(Protocol):
     def items(self) -> Iterator[tuple[str, Any]]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """An insert that `Tx.add` collects: table, columns with their types, and what a conflict means."""
+    """An insert that `Tx.add` collects: table, columns with their types, and what a conflict means. A constant."""
 
     table: str
     columns: tuple[tuple[str, str], ...]
@@ -82,12 +83,19 @@ def _translated() -> Iterator[None]:
 class Tx:
     """One open transaction. `now` and `today` stand still for all of it."""
 
-    def __init__(self, connection: asyncpg.Connection, orm: TransactionWrapper, now: datetime) -> None:
+    def __init__(self, connection: asyncpg.Connection, client: AsyncpgDBClient, now: datetime) -> None:
         self._connection = connection
+        self._client = client
         self._added: dict[Batch, list[tuple[Any, ...]]] = {}
-        self.orm = orm
         self.now = now
         self.today: date = local_date(now)
+
+    @cached_property
+    def orm(self) -> TransactionWrapper:
+        """What Tortoise takes as `using_db` to work inside this transaction."""
+        wrapper = TransactionWrapper(self._client)
+        wrapper._connection = self._connection
+        return wrapper
 
     async def fetch(self, sql: str, *args: Any) -> list[Record]:
         return cast(list[Record], await self._connection.fetch(sql, *args))
@@ -109,14 +117,17 @@ class Tx:
 
     async def flush(self) -> None:
         """Insert everything added so far, all tables in one statement and one round trip."""
-        if not self._added:
-            return
+        if self._added:
+            await self.fetchrow_and_flush("WITH nothing AS (SELECT) SELECT 1")
+
+    async def fetchrow_and_flush(self, sql: str, *args: Any) -> Record | None:
+        """`fetchrow` of a statement that begins with WITH, and `flush`, in one statement and one round trip."""
         added, self._added = self._added, {}
-        args: list[Any] = []
+        values: list[Any] = []
         for rows in added.values():
-            args.extend(rows[0] if len(rows) == 1 else (list(column) for column in zip(*rows, strict=True)))
+            values.extend(rows[0] if len(rows) == 1 else (list(column) for column in zip(*rows, strict=True)))
         shape = tuple((batch, len(rows) == 1) for batch, rows in added.items())
-        await self._connection.execute(_insert_sql(shape), *args)
+        return await self.fetchrow(_with_inserts(sql, len(args), shape), *args, *values)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -133,16 +144,10 @@ class Tx:
             await self._connection.execute("SELECT set_config('lock_timeout', $1, true)", f"{lock_s}s")
 
 
-_REGISTERED: set[tuple[str, ...]] = set()
-_INSERTS: dict[tuple[tuple[Batch, bool], ...], str] = {}
-
-
-def _insert_sql(shape: tuple[tuple[Batch, bool], ...]) -> str:
-    """One statement that inserts into every table of `shape`, built once: values for a single row, else arrays."""
-    known = _INSERTS.get(shape)
-    if known is not None:
-        return known
-    parts, position = [], 1
+@cache
+def _with_inserts(sql: str, arguments: int, shape: tuple[tuple[Batch, bool], ...]) -> str:
+    """`sql`, after as many arguments, with an insert for each of `shape`: values for a single row, else arrays."""
+    parts, position = [], arguments + 1
     for number, (batch, single) in enumerate(shape):
         names = ", ".join(name for name, _ in batch.columns)
         many = "" if single else "[]"
@@ -150,9 +155,8 @@ def _insert_sql(shape: tuple[tuple[Batch, bool], ...]) -> str:
         position += len(batch.columns)
         rows = f"VALUES ({values})" if single else f"SELECT * FROM unnest({values})"  # noqa: S608 - identifiers are constants of the code
         insert = f"INSERT INTO {batch.table} ({names}) {rows} {batch.on_conflict}"
-        parts.append(f"added_{number} AS ({insert} RETURNING 1)")
-    _INSERTS[shape] = f"WITH {', '.join(parts)} SELECT 1"
-    return _INSERTS[shape]
+        parts.append(f"added_{number} AS ({insert} RETURNING 1),")
+    return f"WITH {' '.join(parts)} {sql.strip().removeprefix('WITH')}"
 
 
 class Database:
@@ -205,7 +209,7 @@ class Database:
             transaction = connection.transaction()
             await transaction.start()
             try:
-                tx = Tx(connection, self._orm_on(connection), self.clock.now())
+                tx = Tx(connection, self.orm, self.clock.now())
                 answer = await work(tx)
                 await failpoint("tx.before_flush")
                 await tx.flush()
@@ -226,15 +230,20 @@ class Database:
             try:
                 yield connection
             finally:
-                await pool.release(connection, timeout=RELEASE_S)
-
-    def _orm_on(self, connection: asyncpg.Connection) -> TransactionWrapper:
-        wrapper = TransactionWrapper(self.orm)
-        wrapper._connection = connection
-        return wrapper
+                await _give_back(pool, connection)
 
     async def close(self) -> None:
         await self.orm.close()
+
+
+async def _give_back(pool: asyncpg.Pool, connection: asyncpg.Connection) -> None:
+    """As `pool.release`, but without its task for every use where there is nothing to be waited for."""
+    held = connection._con
+    if held is None or held.is_closed() or held.is_in_transaction() or held._protocol._is_cancelling():
+        await pool.release(connection, timeout=RELEASE_S)
+    else:
+        held._on_release()
+        await connection._holder.release(None)
 
 
 async def _undo(connection: asyncpg.Connection, transaction: Transaction) -> None:
@@ -314,6 +323,9 @@ async def open_database(
             code="database_unavailable",
         ) from error
     return Database(orm, clock)
+
+
+_REGISTERED: set[tuple[str, ...]] = set()
 
 
 async def _register(models: tuple[str, ...]) -> None:
