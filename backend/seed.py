@@ -1,21 +1,19 @@
 """Root of `linli seed`: an empty database gets a community of 200 houses, people, staff and two months of history.
 
 Sandbox mode only, with the sandbox running. Where a company exists already nothing is touched, unless an earlier seed
-was cut off: then it is carried on. Exit codes as `backend.main`. Run as `python -m backend.seed`.
+was cut off: then it is carried on. Exit codes as in `backend.kernel.root`. Run as `python -m backend.seed`.
 """
 
-import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
 from backend.composition import APPROVALS, HANDLERS, MODELS
-from backend.kernel import clock
+from backend.kernel import clock, root
 from backend.kernel.clock import local_date
 from backend.kernel.config import ConfigError, Mode, Settings
-from backend.kernel.errors import AppError, NotFound
+from backend.kernel.errors import NotFound
 from backend.kernel.money import yuan_text
 from backend.kernel.resources import Resources, open_resources
 from backend.seeding import demo_file, founding, history, joining, town, wechat
@@ -138,20 +136,5 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def main() -> int:
-    """Exit code 2 for settings that do not allow it, 3 where a needed part is away, 130 when stopped."""
-    try:
-        asyncio.run(seed(Settings.from_env(os.environ)))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except AppError as error:
-        print(f"示例数据没有放完：{error.message}再次启动会接着放。", file=sys.stderr)
-        return 3
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(root.run(seed, failed="示例数据没有放完，再次启动会接着放"))
