@@ -78,9 +78,7 @@ class Reader:
         return self.person.id
 
 
-async def reader(
-    res: Resources, sandbox: Sandbox, number: int, *, follows: bool = False, credits: int = 0
-) -> Reader:
+async def reader(res: Resources, sandbox: Sandbox, number: int, *, follows: bool = False, credits: int = 0) -> Reader:
     """Someone who may follow the official account and may have consented to some subscription messages."""
     user = await sandbox.ask("POST", "/users", {"nickname": f"读者{number}"})
     user_id = user["user_id"]

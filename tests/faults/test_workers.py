@@ -252,4 +252,3 @@ async def test_f17_a_poison_job_is_parked_and_the_queue_keeps_its_rate(res: Reso
     assert poisoned > clean / 3
     assert await rig.states(res.db) == {"DONE": 800, "PARKED": 5}
     assert await res.db.fetchval("SELECT min(failures) FROM outbox WHERE state = 'PARKED'") == leases.FAILURE_LIMIT
-

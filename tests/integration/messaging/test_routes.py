@@ -50,9 +50,7 @@ async def test_the_inbox_shows_ones_own_messages_newest_first(
     assert owners == {me.id}
 
 
-async def test_reading_marks_once_and_only_ones_own(
-    res: Resources, client: Client, place: factories.Community
-) -> None:
+async def test_reading_marks_once_and_only_ones_own(res: Resources, client: Client, place: factories.Community) -> None:
     me, other = await factories.person(res), await factories.person(res, "13800000002")
     await make.plan_bills(res, place, [me.id, other.id])
     mine = await res.db.fetchval("SELECT id FROM inbox_message WHERE person_id = $1", me.id)
