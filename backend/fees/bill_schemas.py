@@ -87,10 +87,8 @@ class BillsAnswer(Strict):
     @classmethod
     def of(cls, rows: list[Record], today: date, *, limit: int) -> "BillsAnswer":
         more = len(rows) == limit
-        return cls(
-            items=[BillAnswer.of(row, today) for row in rows],
-            next_cursor=encode_cursor(rows[-1]["period_start"], rows[-1]["id"]) if more else None,
-        )
+        cursor = encode_cursor(rows[-1]["period_start"], rows[-1]["id"]) if more else None
+        return cls.model_validate({"items": [_shown(row, today) for row in rows], "next_cursor": cursor})
 
 
 class LineAnswer(Strict):
@@ -160,6 +158,12 @@ class ExplanationAnswer(Strict):
         )
 
 
+_OWN = tuple(name for name in BillAnswer.model_fields if name not in ("title", "overdue", "due_fen"))
+
+
 def _shown(row: Record, today: date) -> dict[str, Any]:
-    own = {name: row[name] for name in BillAnswer.model_fields if name not in ("title", "overdue", "due_fen")}
-    return own | {"title": bills.title(row), "overdue": bills.overdue(row, today), "due_fen": bills.due_fen(row)}
+    shown = {name: row[name] for name in _OWN}
+    shown["title"] = bills.title(row)
+    shown["overdue"] = bills.overdue(row, today)
+    shown["due_fen"] = bills.due_fen(row)
+    return shown

@@ -49,7 +49,8 @@ class SharedClock:
     """The machine's clock plus the offset that product and sandbox share (sandbox mode)."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._file = data_dir / OFFSET_FILE
+        self._data_dir = data_dir
+        self._file = str(data_dir / OFFSET_FILE)
         self._seen_mtime_ns = -1
         self._offset = timedelta()
 
@@ -59,12 +60,12 @@ class SharedClock:
 
     def _refresh(self) -> None:
         try:
-            mtime_ns = self._file.stat().st_mtime_ns
+            mtime_ns = os.stat(self._file).st_mtime_ns  # noqa: PTH116 - half the time of Path.stat, with every request
         except FileNotFoundError:
             self._offset, self._seen_mtime_ns = timedelta(), -1
             return
         if mtime_ns != self._seen_mtime_ns:
-            self._offset = timedelta(seconds=read_offset_s(self._file.parent))
+            self._offset = timedelta(seconds=read_offset_s(self._data_dir))
             self._seen_mtime_ns = mtime_ns
 
 

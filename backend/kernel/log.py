@@ -162,6 +162,8 @@ def redact_text(text: str) -> str:
 
 
 def _clean(value: Any, depth: int) -> Any:
+    if type(value) is str:
+        return redact_text(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, bytes | bytearray | memoryview):

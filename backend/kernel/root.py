@@ -5,6 +5,7 @@ that is needed is away, 130 when stopped from the keyboard. A process that serve
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -25,6 +26,10 @@ def run(work: Callable[[Settings], Coroutine[Any, Any, int | None]], *, failed: 
     """Run `work` with the settings of the environment; expected errors become a sentence that begins with `failed`."""
     try:
         settings = Settings.from_env(os.environ)
+        # What has been loaded stays: the collector need not look at it again with every few requests.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(10_000, 10, 10)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work(settings)) or 0
     except ConfigError as error:
