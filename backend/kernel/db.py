@@ -225,11 +225,8 @@ class Database:
     async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
         with _translated():
             pool = self.pool
-            if _ready(pool):
+            async with asyncio.timeout(ACQUIRE_S):
                 connection = await pool.acquire()
-            else:
-                async with asyncio.timeout(ACQUIRE_S):
-                    connection = await pool.acquire()
             try:
                 yield connection
             finally:
@@ -237,11 +234,6 @@ class Database:
 
     async def close(self) -> None:
         await self.orm.close()
-
-
-def _ready(pool: asyncpg.Pool) -> bool:
-    """Whether a connection is open and free, so that there is nothing to be waited for."""
-    return any(holder.is_connected() for holder in reversed(pool._queue._queue))
 
 
 async def _give_back(pool: asyncpg.Pool, connection: asyncpg.Connection) -> None:
