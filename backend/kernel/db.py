@@ -303,6 +303,7 @@ async def open_database(
         maxsize=pool_size,
         init=_prepare_connection,
         reset=_leave_as_is,
+        max_inactive_connection_lifetime=0,
         timeout=5,
         server_settings={
             "application_name": "linli",
