@@ -51,7 +51,6 @@ class DifferenceClass(StrEnum):
 
 
 LIVE_ORDER = frozenset({OrderState.CREATED, OrderState.PAYING})
-LIVE_ATTEMPT = frozenset({AttemptState.CREATED, AttemptState.SENT, AttemptState.UNKNOWN})
 
 ORDER_MOVES: Mapping[OrderState, frozenset[OrderState]] = {
     OrderState.CREATED: frozenset({OrderState.PAYING, OrderState.PAID, OrderState.CLOSED}),

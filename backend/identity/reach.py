@@ -10,8 +10,3 @@ SET = "UPDATE wechat_user SET reachable = $3 WHERE appid = $1 AND openid = ANY($
 async def mark_unreachable(tx: Tx, *, appid: str, openids: Sequence[str]) -> None:
     """WeChat says that these do not follow, have blocked us, or refuse messages (official account section 2.2)."""
     await tx.execute(SET, appid, sorted(openids), False)
-
-
-async def mark_reachable(tx: Tx, *, appid: str, openids: Sequence[str]) -> None:
-    """These follow the official account, again or for the first time."""
-    await tx.execute(SET, appid, sorted(openids), True)

@@ -25,7 +25,6 @@ INSERT = """
 SLIDE = "UPDATE session SET expires_at = $2 WHERE token_hash = $1 AND revoked_at IS NULL AND expires_at < $2"
 REVOKE = "UPDATE session SET revoked_at = $2 WHERE token_hash = $1 AND revoked_at IS NULL"
 REVOKE_STAFF = "UPDATE session SET revoked_at = $2 WHERE staff_id = $1 AND revoked_at IS NULL"
-REVOKE_WECHAT_USER = "UPDATE session SET revoked_at = $2 WHERE wechat_user_id = $1 AND revoked_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +72,3 @@ async def revoke(tx: Tx, token_hash: bytes) -> None:
 async def revoke_of_staff(tx: Tx, staff_id: UUID) -> None:
     """End every session of a member of staff: roles, password, second factor or state have changed."""
     await tx.execute(REVOKE_STAFF, staff_id, tx.now)
-
-
-async def revoke_of_wechat_user(tx: Tx, wechat_user_id: UUID) -> None:
-    """End every session of one openid."""
-    await tx.execute(REVOKE_WECHAT_USER, wechat_user_id, tx.now)

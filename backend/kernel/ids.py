@@ -21,11 +21,6 @@ def random_text(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
-def random_digits(length: int) -> str:
-    """`length` random decimal digits."""
-    return "".join(secrets.choice("0123456789") for _ in range(length))
-
-
 def token() -> str:
     """An opaque secret of 256 random bits, safe in a URL and a header."""
     return secrets.token_urlsafe(32)

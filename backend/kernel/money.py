@@ -1,7 +1,6 @@
 """Money is integer fen. Fractions appear only inside a computation and are rounded once (I-12, D2)."""
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
 
@@ -27,20 +26,6 @@ class RoundingUnit(StrEnum):
 UNIT_FEN = {RoundingUnit.FEN: 1, RoundingUnit.JIAO: 10, RoundingUnit.YUAN: 100}
 
 
-def round_fen(exact: Fraction, rounding: Rounding, unit: RoundingUnit = RoundingUnit.FEN) -> int:
-    """Round an exact, non-negative amount in fen to whole `unit`s; the result is in fen."""
-    if exact < 0:
-        raise ValueError("only non-negative amounts are rounded")
-    scaled = exact / UNIT_FEN[unit]
-    whole, rest = divmod(scaled.numerator, scaled.denominator)
-    up = {
-        Rounding.HALF_UP: 2 * rest >= scaled.denominator,
-        Rounding.UP: rest > 0,
-        Rounding.DOWN: False,
-    }[rounding]
-    return (whole + int(up)) * UNIT_FEN[unit]
-
-
 def allocate(total_fen: int, weights: Sequence[Fraction]) -> list[int]:
     """Split `total_fen` by `weights` with the largest remainder, so that the parts add up to the whole (I-12).
 
@@ -62,15 +47,3 @@ def yuan_text(amount_fen: int) -> str:
     sign = "-" if amount_fen < 0 else ""
     yuan, fen = divmod(abs(amount_fen), 100)
     return f"{sign}{yuan}.{fen:02d}"
-
-
-def parse_yuan(text: str) -> int:
-    """Fen of a decimal text in yuan with at most two places (`123.45`, `7`, `-0.3`); ValueError otherwise."""
-    try:
-        value = Decimal(text.strip())
-    except InvalidOperation as error:
-        raise ValueError(f"not an amount in yuan: {text!r}") from error
-    fen = value * 100
-    if not value.is_finite() or fen != fen.to_integral_value() or abs(fen) > MAX_FEN:
-        raise ValueError(f"not an amount in yuan: {text!r}")
-    return int(fen)

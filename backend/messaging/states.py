@@ -31,4 +31,3 @@ MOVES: Mapping[IntentState, frozenset[IntentState]] = {
     IntentState.UNKNOWN: frozenset(),
     IntentState.PARKED: frozenset({IntentState.PENDING}),
 }
-FINAL = frozenset(IntentState) - {IntentState.PENDING, IntentState.SENDING}
