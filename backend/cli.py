@@ -20,7 +20,7 @@ from backend.kernel import clock, exec_shim, processes, supervision
 from backend.kernel.config import PREFIX, ConfigError, Mode, Settings
 from backend.kernel.errors import AppError
 from backend.kernel.migrator import migrate
-from backend.kernel.processes import StartError
+from backend.kernel.processes import PROGRAM_PORTS, StartError
 
 # Commands that are a process of their own: they run in place of this one, or with the servers of a system around them.
 MODULES = {"serve": "backend.main", "worker": "workers.main", "seed": "backend.seed", "check": "backend.checks"}
@@ -81,7 +81,8 @@ def _demo(settings: Settings, options: argparse.Namespace) -> int:
         raise StartError("演示只能在沙箱模式下运行，正式环境里不能运行。")
     home = settings.data_dir.absolute() / "demo"
     _empty(home)
-    api_port, sandbox_port = processes.free_port(), processes.free_port()
+    api_port = processes.free_port(PROGRAM_PORTS[::2])
+    sandbox_port = processes.free_port(PROGRAM_PORTS[1::2])
     fresh = Settings.from_env(
         {
             "LINLI_DATA_DIR": str(home),

@@ -85,9 +85,9 @@ ROWS = f"""
            at + interval '30 minutes' {EACH};
     INSERT INTO payment_line (id, order_id, kind, payable_id, house_id, item_id, title, principal_fen, live)
     SELECT {LINE}, {ORDER}, 'bill', {BILL}, {HOUSE}, one, '物业费 2026年10月', {AMOUNT}, true {EACH};
-    INSERT INTO payment_attempt (id, order_id, community_id, merchant_id, clearing_account, channel, out_trade_no,
-                                 amount_fen, state, request, prepay_id, prepaid_at, ask_at, created_at)
-    SELECT {ATTEMPT}, {ORDER}, place, merchant, (SELECT id FROM account WHERE code = 'clearing'), 'wechat',
+    INSERT INTO payment_attempt (id, order_id, community_id, merchant_id, clearing_account, channel, method,
+                                 out_trade_no, amount_fen, state, request, prepay_id, prepaid_at, ask_at, created_at)
+    SELECT {ATTEMPT}, {ORDER}, place, merchant, (SELECT id FROM account WHERE code = 'clearing'), 'wechat', 'jsapi',
            'BENCH' || lpad(n::text, 12, '0'), {AMOUNT}, 'SENT', '{{}}', 'wx' || n, at, at + interval '1 minute',
            at {EACH};
     VACUUM ANALYZE;

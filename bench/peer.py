@@ -51,7 +51,7 @@ def callbacks(res: Resources, pool: asyncpg.Pool) -> Any:
 
     async def notify(request: Request, merchant_id: str) -> HTTPResponse:
         merchant = await merchants.merchant(res, UUID(merchant_id))
-        callback = merchants.channel(res).read_callback(merchant.wechat, request.headers, request.body)
+        callback = merchants.channel(res, merchant).read_callback(merchant.keys, request.headers, request.body)
         trade, now = callback.trade, res.clock.now()
         assert trade is not None
         async with pool.acquire() as connection, connection.transaction():

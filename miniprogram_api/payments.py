@@ -25,7 +25,7 @@ from backend.kernel.ratelimit import Rule
 from payments import asking, closing, history, orders, prepay
 from payments.history import Payment
 from payments.orders import MAX_LINES, Payer
-from payments.payables import Kind
+from payments.payables import Kind, Wish
 from payments.states import OrderState
 
 ASK_AGAIN_S = 2
@@ -153,7 +153,7 @@ async def create(call: Call[PaymentCreate, None]) -> PaymentCreated:
 
     async def work(tx: Tx) -> PaymentPlaced:
         placed = await orders.place(
-            tx, payer, res=call.res, actor=call.principal.actor, kind=Kind.BILL, payable_ids=bill_ids
+            tx, payer, res=call.res, actor=call.principal.actor, wishes=[Wish(Kind.BILL, each) for each in bill_ids]
         )
         return PaymentPlaced(payment_id=placed.order_id, amount_fen=placed.amount_fen, expires_at=placed.expires_at)
 
@@ -173,7 +173,7 @@ async def _payer(call: Call[PaymentCreate, None]) -> Payer:
     if call.principal.wechat_user_id is None:
         raise Forbidden
     account = await wechat_users.account(call.res.db, call.res.keyring, call.principal.wechat_user_id)
-    return Payer(scope, account.appid, account.openid)
+    return Payer(scope.person_id, scope, account.appid, account.openid)
 
 
 async def show(call: Call[None, StatusQuery]) -> PaymentDetail:

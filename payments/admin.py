@@ -9,6 +9,7 @@ from backend.kernel.errors import ChannelUnknown, Conflict, Forbidden, Invalid, 
 from backend.kernel.http import Call, Route, decode_cursor, encode_cursor
 from backend.kernel.ratelimit import Rule
 from payments import approvals, asking, differences, history, merchants
+from payments.channels.base import Channel
 from payments.history import Payment
 from payments.merchants import Keys
 from payments.models import Difference, Merchant
@@ -245,7 +246,7 @@ def _merchant(call: Call[Any, Any], row: Merchant) -> MerchantView:
         name=row.name,
         serial_no=row.serial_no,
         platform_serials=sorted(row.platform_keys),
-        notify_url=merchants.notify_url(call.res.settings.public_url, row.id),
+        notify_url=merchants.notify_url(call.res.settings.public_url, Channel(row.channel), row.id),
         paused=row.paused,
         created_at=row.created_at,
         retired_at=row.retired_at,

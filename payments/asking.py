@@ -51,7 +51,7 @@ async def ask(res: Resources, attempt: Record) -> Said:
     """Query one attempt (`id`, `merchant_id`, `out_trade_no`) and settle it if the channel says that it is paid."""
     merchant = await merchants.merchant(res, attempt["merchant_id"])
     try:
-        trade = await merchants.channel(res).query(merchant.wechat, attempt["out_trade_no"])
+        trade = await merchants.channel(res, merchant).query(merchant.keys, attempt["out_trade_no"])
     except ChannelFailure as failure:
         logger.warning("channel_said_nothing", attempt=str(attempt["id"]), error=repr(failure))
         return Said.NOTHING

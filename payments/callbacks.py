@@ -40,7 +40,7 @@ async def wechat_notify(call: Call[None, None]) -> Reply:
     """POST /pay/notify/wechat/{merchant_id}: what WeChat Pay tells about a payment."""
     try:
         merchant = await merchants.merchant(call.res, call.ids["merchant_id"])
-        callback = merchants.channel(call.res).read_callback(merchant.wechat, call.headers, call.raw)
+        callback = merchants.channel(call.res, merchant).read_callback(merchant.keys, call.headers, call.raw)
         await call.res.db.transact(lambda tx: _receive(tx, merchant, callback=callback, body=call.raw))
     except CallbackRefused as refused:
         logger.warning("callback_refused", reason=refused.reason, merchant=str(call.ids["merchant_id"]))

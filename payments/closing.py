@@ -69,7 +69,7 @@ async def _close_at_channel(res: Resources, attempt: Record) -> None:
     merchant = await merchants.merchant(res, attempt["merchant_id"])
     await failpoint("close.before_call")
     try:
-        await merchants.channel(res).close(merchant.wechat, attempt["out_trade_no"])
+        await merchants.channel(res, merchant).close(merchant.keys, attempt["out_trade_no"])
     except ChannelError:
         return
     except ChannelFailure as failure:

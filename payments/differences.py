@@ -15,7 +15,7 @@ from backend.kernel.errors import Conflict, NotFound
 from backend.kernel.ids import uuid7
 from backend.ledger import accounts, postings
 from backend.ledger.accounts import Code, Key
-from payments.channels.base import Trade
+from payments.channels.base import Channel, Trade
 from payments.merchants import Merchant
 from payments.states import DifferenceClass, DifferenceState
 
@@ -31,24 +31,26 @@ LOCK_TRANSACTION = "SELECT pg_advisory_xact_lock(hashtextextended($1 || ':' || $
 INSERT = """
     INSERT INTO difference (id, community_id, class, state, channel, merchant_id, order_id, attempt_id, out_trade_no,
                             transaction_no, expected_fen, actual_fen, booked_fen, detail, opened_at)
-    SELECT $1, $2, $3, 'OPEN', 'wechat', $4, $5, $6, $7, $8, $9, $10::bigint,
-           CASE WHEN EXISTS (SELECT FROM payment_attempt WHERE channel = 'wechat' AND transaction_no = $8)
+    SELECT $1, $2, $3, 'OPEN', $13, $4, $5, $6, $7, $8, $9, $10::bigint,
+           CASE WHEN EXISTS (SELECT FROM payment_attempt WHERE channel = $13 AND transaction_no = $8)
                   OR EXISTS (SELECT FROM difference
-                              WHERE channel = 'wechat' AND transaction_no = $8 AND booked_fen > 0)
+                              WHERE channel = $13 AND transaction_no = $8 AND booked_fen > 0)
                 THEN 0 ELSE greatest($10::bigint, 0) END,
            $11, $12
-        ON CONFLICT (channel, transaction_no, class) DO NOTHING
+        ON CONFLICT (channel, transaction_no, class, subject) DO NOTHING
  RETURNING id, state, booked_fen
 """
 
-KNOWN = "SELECT id, state FROM difference WHERE channel = 'wechat' AND transaction_no = $1 AND class = $2"
+KNOWN = """
+    SELECT id, state FROM difference WHERE channel = $1 AND transaction_no = $2 AND class = $3 AND subject = ''
+"""
 
 WITHDRAW = """
     UPDATE difference
        SET booked_fen = 0,
            state = CASE WHEN state IN ('OPEN', 'ESCALATED') THEN 'AUTO_RESOLVED' ELSE state END,
            resolved_at = coalesce(resolved_at, $2)
-     WHERE channel = 'wechat' AND transaction_no = $1 AND booked_fen > 0 AND class IS DISTINCT FROM $3
+     WHERE channel = $4 AND transaction_no = $1 AND booked_fen > 0 AND class IS DISTINCT FROM $3
  RETURNING id, community_id
 """
 
@@ -83,9 +85,9 @@ async def open_for(
 ) -> Opened:
     """Keep what the channel said and book its money to suspense, unless it stands in the books already."""
     number = trade.transaction_no or ""
-    await tx.execute(LOCK_TRANSACTION, "wechat", number)
+    await tx.execute(LOCK_TRANSACTION, merchant.channel.value, number)
     if problem in BELIEVED:
-        await withdraw(tx, transaction_no=number, spare=problem)
+        await withdraw(tx, merchant.channel, transaction_no=number, spare=problem)
     row = await tx.fetchrow(
         INSERT,
         uuid7(tx.now),
@@ -108,9 +110,10 @@ async def open_for(
             "success_at": trade.success_at,
         },
         tx.now,
+        merchant.channel.value,
     )
     if row is None:
-        known = await tx.fetchrow(KNOWN, number, problem.value)
+        known = await tx.fetchrow(KNOWN, merchant.channel.value, number, problem.value)
         if known is None:
             raise Conflict
         return Opened(known["id"], known["state"] == DifferenceState.RESOLVED)
@@ -143,10 +146,10 @@ async def _book(tx: Tx, merchant: Merchant, *, difference_id: UUID, amount_fen: 
     )
 
 
-async def withdraw(tx: Tx, *, transaction_no: str, spare: DifferenceClass | None = None) -> None:
+async def withdraw(tx: Tx, channel: Channel, *, transaction_no: str, spare: DifferenceClass | None = None) -> None:
     """The transaction is known better now: take back what stands in suspense for it, but for the class `spare`."""
     await tx.flush()
-    for row in await tx.fetch(WITHDRAW, transaction_no, tx.now, spare):
+    for row in await tx.fetch(WITHDRAW, transaction_no, tx.now, spare, channel.value):
         await postings.reverse(tx, SUSPENSE_REVERSED, of_kind=SUSPENSE, reference=row["id"])
         audit.record(
             tx, Actor("system"), action="payments.difference_withdrawn", target=f"difference:{row['id']}",

@@ -9,6 +9,7 @@ and when they are opened.
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -21,6 +22,7 @@ from backend.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from backend.kernel.ids import uuid7
 from backend.kernel.resources import Resources
 from payments.channels import wechat_merchant
+from payments.channels.base import Channel, OnlineChannel
 from payments.channels.wechat_merchant import KeyRefused
 from payments.channels.wechat_v3 import WechatPayV3
 
@@ -31,13 +33,13 @@ LOAD = "SELECT * FROM merchant WHERE id = $1"
 
 # For every item the most particular merchant: of the item, else of the community, else of the company.
 CHOOSE = """
-    SELECT item.id AS item_id, m.id, m.appid, m.paused
+    SELECT item.id AS item_id, m.id, coalesce(m.sub_appid, m.appid) AS appid, m.paused
       FROM unnest($2::uuid[]) AS item (id)
       JOIN community c ON c.id = $1
       LEFT JOIN LATERAL (
-           SELECT id, appid, paused
+           SELECT id, appid, sub_appid, paused
              FROM merchant
-            WHERE company_id = c.company_id AND channel = 'wechat' AND retired_at IS NULL
+            WHERE company_id = c.company_id AND channel = $3 AND retired_at IS NULL
               AND (community_id IS NULL OR community_id = c.id)
               AND (item_id IS NULL OR item_id = item.id)
             ORDER BY item_id NULLS LAST, community_id NULLS LAST
@@ -80,7 +82,7 @@ SET_PLATFORM_KEYS = """
 WITH_CERTIFICATES = """
     SELECT id
       FROM merchant
-     WHERE retired_at IS NULL
+     WHERE retired_at IS NULL AND channel = 'wechat'
        AND NOT EXISTS (SELECT FROM jsonb_object_keys(platform_keys) AS serial WHERE serial LIKE 'PUB_KEY_ID%')
 """
 
@@ -95,14 +97,20 @@ OF_SANDBOX = """
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """A merchant ready for use: its row's scope and its keys at WeChat Pay."""
+    """A merchant ready for use: its row's scope, who it is at its channel, and the keys that the channel's module made.
+
+    `mchid` and `appid` are what the channel's messages name: a sub merchant's own where it has a service provider.
+    """
 
     id: UUID
     company_id: UUID
     community_id: UUID | None
+    channel: Channel
+    mchid: str
+    appid: str
     paused: bool
     version: int
-    wechat: wechat_merchant.Merchant
+    keys: Any
 
     @property
     def book(self) -> UUID:
@@ -163,7 +171,14 @@ async def merchant(res: Resources, merchant_id: UUID) -> Merchant:
     return known.merchant
 
 
-def channel(res: Resources) -> WechatPayV3:
+def channel(res: Resources, merchant: Merchant) -> OnlineChannel[Any]:
+    """The channel of a merchant at the address of the settings; Conflict `not_online` for the counter."""
+    if merchant.channel is Channel.WECHAT:
+        return wechat(res)
+    raise Conflict("这个收款商户不是线上渠道。", code="not_online")
+
+
+def wechat(res: Resources) -> WechatPayV3:
     """WeChat Pay at the address of the settings."""
     return WechatPayV3(res.egress, res.clock, res.settings.wechat_pay_url)
 
@@ -174,19 +189,21 @@ async def refuse_sandbox(db: Reader, mode: Mode) -> None:
         raise ConfigError(f"收款商户“{found}”使用的是沙箱的微信支付公钥，正式环境不能启动。请先停用它。")
 
 
-def notify_url(public_url: str, merchant_id: UUID) -> str:
+def notify_url(public_url: str, by: Channel, merchant_id: UUID) -> str:
     """Where the channel tells us about payments to this merchant."""
-    return f"{public_url.rstrip('/')}/pay/notify/wechat/{merchant_id}"
+    return f"{public_url.rstrip('/')}/pay/notify/{by}/{merchant_id}"
 
 
-async def choice(db: Reader, community_id: UUID, *, item_ids: Sequence[UUID]) -> Choice:
-    """Who collects for these items of a community.
+async def choice(
+    db: Reader, community_id: UUID, *, item_ids: Sequence[UUID | None], channel: Channel = Channel.WECHAT
+) -> Choice:
+    """Who collects for these items of a community by this channel; None: for what belongs to no item.
 
     Conflict `payment_not_open` where nobody does, `different_merchants` where it is not one and the same.
     """
-    rows = await db.fetch(CHOOSE, community_id, list(set(item_ids)))
+    rows = await db.fetch(CHOOSE, community_id, list(set(item_ids)), channel.value)
     if not rows or any(row["id"] is None for row in rows):
-        raise Conflict("这里还没有开通微信支付，请联系物业服务中心缴费。", code="payment_not_open")
+        raise Conflict("这里还没有开通这种支付方式，请联系物业服务中心缴费。", code="payment_not_open")
     if len({row["id"] for row in rows}) > 1:
         raise Conflict("所选账单由不同的账户收款，请分开支付。", code="different_merchants")
     return Choice(rows[0]["id"], rows[0]["appid"], rows[0]["paused"])
@@ -266,7 +283,7 @@ async def refresh_certificates(res: Resources) -> int:
     """
     learned = 0
     for row in await res.db.fetch(WITH_CERTIFICATES):
-        found = await channel(res).fetch_certificates((await merchant(res, row["id"])).wechat)
+        found = await wechat(res).fetch_certificates((await merchant(res, row["id"])).keys)
         pems = {serial: certificate.pem for serial, certificate in found.items()}
         if pems and await res.db.fetchval(SET_PLATFORM_KEYS, row["id"], pems):
             learned += 1
@@ -321,7 +338,10 @@ def _opened(row: Record, keyring: Keyring, mode: Mode) -> Merchant:
         id=row["id"],
         company_id=row["company_id"],
         community_id=row["community_id"],
+        channel=Channel(row["channel"]),
+        mchid=row["sub_mchid"] or row["mchid"],
+        appid=row["sub_appid"] or row["appid"],
         paused=row["paused"],
         version=row["version"],
-        wechat=keys,
+        keys=keys,
     )

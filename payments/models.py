@@ -23,8 +23,11 @@ class Merchant(Model):
     appid = fields.TextField()
     name = fields.TextField()
     serial_no = fields.TextField()
-    private_key_sealed = fields.BinaryField()
-    api_v3_key_sealed = fields.BinaryField()
+    private_key_sealed = fields.BinaryField(null=True)
+    api_v3_key_sealed = fields.BinaryField(null=True)
+    sub_mchid = fields.TextField(null=True)
+    sub_appid = fields.TextField(null=True)
+    root_serial_no = fields.TextField(null=True)
     platform_keys: fields.Field[dict[str, str]] = fields.JSONField()
     paused = fields.BooleanField(default=False)
     version = fields.IntField(default=1)
@@ -40,7 +43,7 @@ class PaymentOrder(Model):
 
     id = fields.UUIDField(primary_key=True)
     community_id = fields.UUIDField()
-    payer_person_id = fields.UUIDField()
+    payer_person_id = fields.UUIDField(null=True)
     amount_fen = fields.BigIntField()
     state = fields.TextField()
     description = fields.TextField()
@@ -82,8 +85,10 @@ class PaymentAttempt(Model):
     merchant_id = fields.UUIDField()
     clearing_account = fields.BigIntField()
     channel = fields.TextField()
+    method = fields.TextField()
     out_trade_no = fields.TextField()
     amount_fen = fields.BigIntField()
+    refunding_fen = fields.BigIntField(default=0)
     state = fields.TextField()
     request: fields.Field[dict[str, object]] = fields.JSONField()
     prepay_id = fields.TextField(null=True)
@@ -123,9 +128,61 @@ class Difference(Model):
     resolved_by = fields.UUIDField(null=True)
     resolved_at = fields.DatetimeField(null=True)
     note = fields.TextField(null=True)
+    subject = fields.TextField(default="")
+    refunding_fen = fields.BigIntField(default=0)
+    refunded_fen = fields.BigIntField(default=0)
 
     class Meta:
         table = "difference"
+
+
+class Refund(Model):
+    """A refund (退款): of a settled attempt, or of money that stands in suspense for a difference (I-09)."""
+
+    id = fields.UUIDField(primary_key=True)
+    community_id = fields.UUIDField()
+    merchant_id = fields.UUIDField()
+    channel = fields.TextField()
+    attempt_id = fields.UUIDField(null=True)
+    difference_id = fields.UUIDField(null=True)
+    out_trade_no = fields.TextField()
+    transaction_no = fields.TextField()
+    out_refund_no = fields.TextField()
+    amount_fen = fields.BigIntField()
+    total_fen = fields.BigIntField()
+    clearing_account = fields.BigIntField()
+    automatic = fields.BooleanField()
+    reason = fields.TextField()
+    state = fields.TextField()
+    requested_by = fields.UUIDField(null=True)
+    approved_by = fields.UUIDField(null=True)
+    approval_id = fields.UUIDField(null=True)
+    channel_refund_no = fields.TextField(null=True)
+    asked_count = fields.IntField(default=0)
+    asked_at = fields.DatetimeField(null=True)
+    ask_at = fields.DatetimeField(null=True)
+    requested_at = fields.DatetimeField()
+    submitted_at = fields.DatetimeField(null=True)
+    finished_at = fields.DatetimeField(null=True)
+    error = fields.TextField(null=True)
+
+    class Meta:
+        table = "refund"
+
+
+class RefundLine(Model):
+    """What a refund takes back of one line of its order."""
+
+    id = fields.UUIDField(primary_key=True)
+    refund_id = fields.UUIDField()
+    line_id = fields.UUIDField()
+    kind = fields.TextField()
+    payable_id = fields.UUIDField()
+    principal_fen = fields.BigIntField()
+    late_fee_fen = fields.BigIntField(default=0)
+
+    class Meta:
+        table = "refund_line"
 
 
 class ShippingReport(Model):

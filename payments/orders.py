@@ -25,8 +25,8 @@ from backend.kernel.resources import Resources
 from backend.ledger import accounts
 from backend.ledger.accounts import Code, Key
 from payments import merchants
-from payments.channels.base import PrepayRequest
-from payments.payables import PAYABLES, Kind, Priced
+from payments.channels.base import Channel, Method, PrepayRequest
+from payments.payables import Kind, Priced, Wish, lock_and_price
 from payments.states import AttemptState, OrderState
 
 LIFETIME = timedelta(minutes=30)
@@ -76,6 +76,7 @@ ATTEMPT = Batch(
         ("merchant_id", "uuid"),
         ("clearing_account", "bigint"),
         ("channel", "text"),
+        ("method", "text"),
         ("out_trade_no", "text"),
         ("amount_fen", "bigint"),
         ("state", "text"),
@@ -88,22 +89,40 @@ ATTEMPT = Batch(
 # Read after the things are locked: whoever holds one of them has committed or has gone.
 HOLDING = """
     SELECT DISTINCT ON (o.id) o.id, o.payer_person_id, o.amount_fen, o.digest, o.expires_at,
-           a.id AS attempt_id, a.request ->> 'payer_openid' AS payer_openid
+           a.id AS attempt_id, a.request ->> 'payer_openid' AS payer_openid, a.channel, a.method
       FROM payment_line l
       JOIN payment_order o ON o.id = l.order_id
       JOIN payment_attempt a ON a.order_id = o.id
-     WHERE l.kind = $1 AND l.payable_id = ANY($2::uuid[]) AND l.live
+      JOIN unnest($1::text[], $2::uuid[]) AS wanted (kind, payable_id) USING (kind, payable_id)
+     WHERE l.live
      ORDER BY o.id, a.id DESC
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """Who pays: what he may see, and his account in the app that pays."""
+    """Who pays: a person where he is known, what he may see (None: a paper code or the counter decides), his account
+    in the app that pays (JSAPI), his own address (H5 and pages)."""
 
-    scope: HouseScope
-    appid: str
-    openid: str
+    person_id: UUID | None
+    scope: HouseScope | None
+    appid: str = ""
+    openid: str = ""
+    ip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How it is paid. `return_url`: where a browser goes afterwards. `clearing`: the account where the money stands,
+    when it is not the merchant's clearing account."""
+
+    channel: Channel
+    method: Method
+    return_url: str = ""
+    clearing: Key | None = None
+
+
+MINI_PROGRAM = Way(Channel.WECHAT, Method.JSAPI)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,29 +150,28 @@ class BeingPaid(Conflict):
 
 
 async def place(
-    tx: Tx, payer: Payer, *, res: Resources, actor: Actor, kind: Kind, payable_ids: Sequence[UUID]
+    tx: Tx, payer: Payer, *, res: Resources, actor: Actor, wishes: Sequence[Wish], way: Way = MINI_PROGRAM
 ) -> Placed:
-    """The order that pays exactly these things for `payer`: the live one that does already, else a new one.
+    """The order that pays exactly these things for `payer` in this way: the live one that does already, else a new one.
 
     Raises NotFound for what the payer may not see, Conflict for what cannot be paid now, BeingPaid, MustCloseFirst.
     """
-    priced = await PAYABLES[kind].lock_and_price(tx, payer.scope, payable_ids)
-    digest = digest_of(kind, priced)
-    holding = await tx.fetch(HOLDING, kind.value, [each.payable_id for each in priced])
+    priced = await lock_and_price(tx, payer.scope, wishes)
+    digest = digest_of(priced)
+    holding = await tx.fetch(HOLDING, [kind.value for kind, _ in priced], [each.payable_id for _, each in priced])
     for held in holding:
-        if _is_same(held, payer, digest, tx.now):
+        if _is_same(held, payer, way, digest=digest, now=tx.now):
             return Placed(held["id"], held["amount_fen"], held["expires_at"])
     if holding:
         await _refuse_or_replace(tx, payer, holding, res)
-    community_id = _one_community(priced)
-    chosen = await merchants.choice(tx, community_id, item_ids=[each.item_id for each in priced])
+    community_id = _one_community([each for _, each in priced])
+    items = [each.item_id for _, each in priced]
+    chosen = await merchants.choice(tx, community_id, item_ids=items, channel=way.channel)
     if chosen.paused:
         raise Conflict("线上缴费暂停中，恢复后会通知您；也可以到物业服务中心缴费。", code="collection_paused")
-    if chosen.appid != payer.appid:
+    if way.method is Method.JSAPI and chosen.appid != payer.appid:
         raise Conflict("请在本小区的微信小程序里支付。", code="different_app")
-    placed = await _insert(
-        tx, payer, chosen, kind=kind, priced=priced, digest=digest, public_url=res.settings.public_url
-    )
+    placed = await _insert(tx, payer, chosen, way=way, priced=priced, digest=digest, public_url=res.settings.public_url)
     audit.record(
         tx, actor, action="payments.order_placed", target=f"payment_order:{placed.order_id}",
         community_id=community_id, after={"amount_fen": placed.amount_fen, "lines": len(priced)},
@@ -163,9 +181,9 @@ async def place(
     return placed
 
 
-def digest_of(kind: Kind, priced: Sequence[Priced]) -> bytes:
+def digest_of(priced: Sequence[tuple[Kind, Priced]]) -> bytes:
     """SHA-256 of what is paid and at which price, whatever the order in which it was asked for."""
-    lines = sorted(f"{kind}:{each.payable_id}:{each.principal_fen}:{each.late_fee_fen}" for each in priced)
+    lines = sorted(f"{kind}:{each.payable_id}:{each.principal_fen}:{each.late_fee_fen}" for kind, each in priced)
     return hashlib.sha256("\n".join(lines).encode()).digest()
 
 
@@ -174,20 +192,21 @@ def attach_of(order_id: UUID, kind: Kind, digest: bytes) -> str:
     return f"{order_id.hex}.{kind}.{digest[:16].hex()}"
 
 
-def _is_same(held: Record, payer: Payer, digest: bytes, now: datetime) -> bool:
-    same_wish: bool = (held["payer_person_id"], held["payer_openid"], held["digest"]) == (
-        payer.scope.person_id,
-        payer.openid,
-        digest,
-    )
+def _is_same(held: Record, payer: Payer, way: Way, *, digest: bytes, now: datetime) -> bool:
+    if payer.person_id is None:
+        return False
+    same_wish: bool = (
+        held["payer_person_id"], held["payer_openid"], held["digest"], held["channel"], held["method"]
+    ) == (payer.person_id, payer.openid, digest, way.channel, way.method)  # fmt: skip
     return same_wish and bool(held["expires_at"] - now > STILL_USABLE)
 
 
 async def _refuse_or_replace(tx: Tx, payer: Payer, holding: Sequence[Record], res: Resources) -> None:
     """A changed mind and an expired order are closed first; somebody else's live order is respected."""
     for held in holding:
-        if held["payer_person_id"] != payer.scope.person_id and held["expires_at"] > tx.now:
-            known = (await people.masked(tx, res.keyring, [held["payer_person_id"]])).get(held["payer_person_id"])
+        payer_id = held["payer_person_id"]
+        if payer_id is not None and payer_id != payer.person_id and held["expires_at"] > tx.now:
+            known = (await people.masked(tx, res.keyring, [payer_id])).get(payer_id)
             who = known.name if known and known.name else "家人"
             raise BeingPaid(f"{who}正在支付其中的账单，请稍后再看，不要重复支付。", payer=who)
     raise MustCloseFirst([held["id"] for held in holding])
@@ -205,37 +224,42 @@ async def _insert(
     payer: Payer,
     chosen: merchants.Choice,
     *,
-    kind: Kind,
-    priced: Sequence[Priced],
+    way: Way,
+    priced: Sequence[tuple[Kind, Priced]],
     digest: bytes,
     public_url: str,
 ) -> Placed:
-    order_id, community_id = uuid7(tx.now), priced[0].community_id
-    amount_fen = sum(each.principal_fen + each.late_fee_fen for each in priced)
+    (first_kind, first), many = priced[0], len(priced)
+    order_id, community_id = uuid7(tx.now), first.community_id
+    amount_fen = sum(each.principal_fen + each.late_fee_fen for _, each in priced)
     expires_at = tx.now + LIFETIME
     request = PrepayRequest(
+        method=way.method,
         out_trade_no=random_text(NUMBER_LENGTH),
-        description=priced[0].title if len(priced) == 1 else f"{priced[0].title}等{len(priced)}笔",
+        description=first.title if many == 1 else f"{first.title}等{many}笔",
         amount_fen=amount_fen,
-        payer_openid=payer.openid,
         app_id=chosen.appid,
-        notify_url=merchants.notify_url(public_url, chosen.id),
+        notify_url=merchants.notify_url(public_url, way.channel, chosen.id),
         expires_at=expires_at + CHANNEL_MARGIN,
-        attach=attach_of(order_id, kind, digest),
+        attach=attach_of(order_id, first_kind, digest),
+        payer_openid=payer.openid,
+        payer_ip=payer.ip,
+        return_url=way.return_url,
     )
-    clearing = await accounts.ensure(tx, Key(community_id, Code.CLEARING, chosen.id))
+    clearing = await accounts.ensure(tx, way.clearing or Key(community_id, Code.CLEARING, chosen.id))
     tx.add(
-        ORDER, order_id, community_id, payer.scope.person_id, amount_fen, OrderState.CREATED.value,
+        ORDER, order_id, community_id, payer.person_id, amount_fen, OrderState.CREATED.value,
         request.description, digest, tx.now, expires_at,
     )  # fmt: skip
-    for each in priced:
+    for kind, each in priced:
         tx.add(
             LINE, uuid7(tx.now), order_id, kind.value, each.payable_id, each.house_id, each.item_id, each.title,
             each.principal_fen, each.late_fee_fen, True,
         )  # fmt: skip
     tx.add(
-        ATTEMPT, uuid7(tx.now), order_id, community_id, chosen.id, clearing, "wechat", request.out_trade_no,
-        amount_fen, AttemptState.CREATED.value, request_document(request), tx.now + FIRST_ASK, tx.now,
+        ATTEMPT, uuid7(tx.now), order_id, community_id, chosen.id, clearing, way.channel.value, way.method.value,
+        request.out_trade_no, amount_fen, AttemptState.CREATED.value, request_document(request),
+        tx.now + FIRST_ASK, tx.now,
     )  # fmt: skip
     return Placed(order_id, amount_fen, expires_at)
 
@@ -247,4 +271,5 @@ def request_document(request: PrepayRequest) -> dict[str, Any]:
 
 def request_of(document: dict[str, Any]) -> PrepayRequest:
     """The request that an attempt keeps."""
-    return PrepayRequest(**{**document, "expires_at": datetime.fromisoformat(document["expires_at"])})
+    known = {"method": Method(document["method"]), "expires_at": datetime.fromisoformat(document["expires_at"])}
+    return PrepayRequest(**{**document, **known})

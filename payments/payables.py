@@ -1,4 +1,4 @@
-"""What an order can pay: kind → how it is locked and priced, how it is marked paid (design section 2).
+"""What an order can pay: kind → how it is locked and priced, marked paid, and taken back (design section 2).
 
 The only place where payments reaches the nouns that issue bills; those never learn that channels exist.
 """
@@ -13,7 +13,7 @@ from backend.fees.payable import AlreadyPaid, Priced
 from backend.kernel.auth import HouseScope
 from backend.kernel.db import Tx
 
-__all__ = ["PAYABLES", "AlreadyPaid", "Kind", "Payable", "Priced"]
+__all__ = ["PAYABLES", "AlreadyPaid", "Kind", "Payable", "Priced", "Wish"]
 
 Line = tuple[UUID, UUID, int, int]
 """(line id, payable id, principal_fen, late_fee_fen)."""
@@ -26,18 +26,39 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """One thing to be paid. `amount_fen` None: all that is due; else the payer's choice, checked under lock (I-06)."""
+
+    kind: Kind
+    payable_id: UUID
+    amount_fen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Payable:
     """One kind.
 
-    `lock_and_price(tx, scope, ids)` locks the rows in id order and says what each costs now; NotFound for what the
-    scope does not reach. `apply_paid(tx, lines=…, clearing_account=…)` marks all of the lines paid and posts them, or
-    raises AlreadyPaid and leaves all as it was.
+    `lock_and_price(tx, scope, wanted)` takes payable id → chosen amount or None, locks the rows in id order and says
+    what each costs now; NotFound for what the scope does not reach (None: staff, paper codes). `apply_paid(tx, lines=…,
+    clearing_account=…)` marks all of the lines paid and posts them, or raises AlreadyPaid and leaves all as it was.
+    `apply_refunded(tx, lines=…, clearing_account=…)` takes lines back that were paid; a line is named by its row in
+    refund_line. Raises Conflict `not_refundable` and leaves all as it was.
     """
 
-    lock_and_price: Callable[[Tx, HouseScope, Sequence[UUID]], Awaitable[list[Priced]]]
+    lock_and_price: Callable[[Tx, HouseScope | None, Mapping[UUID, int | None]], Awaitable[list[Priced]]]
     apply_paid: Callable[..., Awaitable[None]]
+    apply_refunded: Callable[..., Awaitable[None]]
 
 
 PAYABLES: Mapping[Kind, Payable] = {
-    Kind.BILL: Payable(bills.lock_and_price, bills.apply_paid),
+    Kind.BILL: Payable(bills.lock_and_price, bills.apply_paid, bills.apply_refunded),
 }
+
+
+async def lock_and_price(tx: Tx, scope: HouseScope | None, wishes: Sequence[Wish]) -> list[tuple[Kind, Priced]]:
+    """Lock and price things of several kinds, always in one order, so that two payers wait and do not deadlock."""
+    priced: list[tuple[Kind, Priced]] = []
+    for kind in sorted({wish.kind for wish in wishes}):
+        wanted = {wish.payable_id: wish.amount_fen for wish in wishes if wish.kind is kind}
+        priced.extend((kind, each) for each in await PAYABLES[kind].lock_and_price(tx, scope, wanted))
+    return priced

@@ -5,6 +5,7 @@ while it lives; a time-out leaves the attempt UNKNOWN, not failed, and the janit
 before the channel's answer wins (pitfalls A3).
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,18 +15,20 @@ from backend.kernel.errors import AppError, ChannelUnknown, Conflict, NotFound, 
 from backend.kernel.failpoints import failpoint
 from backend.kernel.resources import Resources
 from payments import closing, merchants, orders
-from payments.channels.base import ChannelError, ChannelOutcomeUnknown, ChannelRateLimited
+from payments.channels.base import ChannelError, ChannelOutcomeUnknown, ChannelRateLimited, Method
 from payments.channels.wechat_signing import RequestPayment
 from payments.channels.wechat_v3 import ORDER_CLOSED, ORDER_PAID
 from payments.merchants import Merchant
 from payments.states import AttemptState
 
-HANDLE_LIFETIME = timedelta(minutes=110)
+# How long a handle may be given out again; WeChat Pay's H5 address lives five minutes, everything else two hours.
+LIFETIME = timedelta(minutes=110)
+H5_LIFETIME = timedelta(minutes=4)
 logger = log.get_logger("prepay")
 
 LOAD = """
-    SELECT a.id, a.merchant_id, a.state, a.request, a.prepay_id, a.prepaid_at, o.id AS order_id, o.state AS order_state,
-           o.expires_at
+    SELECT a.id, a.merchant_id, a.method, a.state, a.request, a.prepay_id, a.prepaid_at, o.id AS order_id,
+           o.state AS order_state, o.expires_at
       FROM payment_attempt a
       JOIN payment_order o ON o.id = a.order_id
      WHERE o.id = $1
@@ -63,8 +66,23 @@ REFUSED = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Cashier:
+    """What opens the channel's cashier: a prepay id, the text of a QR code, or an address, by method."""
+
+    method: Method
+    handle: str
+    merchant: Merchant
+
+
 async def pay_parameters(res: Resources, order_id: UUID) -> RequestPayment:
-    """What `wx.requestPayment` takes for this order.
+    """What `wx.requestPayment` takes for this order of the mini-program. Raises as `cashier` does."""
+    opened = await cashier(res, order_id)
+    return merchants.wechat(res).request_payment(opened.merchant.keys, opened.merchant.appid, opened.handle)
+
+
+async def cashier(res: Resources, order_id: UUID) -> Cashier:
+    """Make the order known to its channel, or find the handle that still lives.
 
     Raises NotFound, Conflict `order_ended` for an order that waits no more, ChannelUnknown while the channel's outcome
     is not known (asking again is safe), Conflict `channel_refused`.
@@ -74,8 +92,8 @@ async def pay_parameters(res: Resources, order_id: UUID) -> RequestPayment:
         raise NotFound
     merchant = await merchants.merchant(res, row["merchant_id"])
     _check_usable(row, res)
-    prepay_id = _living_handle(row, res) or await _ask(res, merchant, row)
-    return merchants.channel(res).request_payment(merchant.wechat, merchant.wechat.appid, prepay_id)
+    handle = _living_handle(row, res) or await _ask(res, merchant, row)
+    return Cashier(Method(row["method"]), handle, merchant)
 
 
 def _check_usable(row: Record, res: Resources) -> None:
@@ -90,7 +108,8 @@ def ended() -> Conflict:
 
 
 def _living_handle(row: Record, res: Resources) -> str | None:
-    if row["prepaid_at"] is None or res.clock.now() - row["prepaid_at"] >= HANDLE_LIFETIME:
+    lifetime = H5_LIFETIME if row["method"] == Method.H5 else LIFETIME
+    if row["prepaid_at"] is None or res.clock.now() - row["prepaid_at"] >= lifetime:
         return None
     handle: str | None = row["prepay_id"]
     return handle
@@ -99,7 +118,8 @@ def _living_handle(row: Record, res: Resources) -> str | None:
 async def _ask(res: Resources, merchant: Merchant, row: Record) -> str:
     await failpoint("prepay.before_call")
     try:
-        prepaid = await merchants.channel(res).prepay_jsapi(merchant.wechat, orders.request_of(row["request"]))
+        request = orders.request_of(row["request"])
+        prepaid = await merchants.channel(res, merchant).prepay(merchant.keys, request)
     except ChannelOutcomeUnknown as unknown:
         raise await _unknown(res, row, unknown.reason, sent=unknown.sent) from unknown
     except ChannelRateLimited as limited:
@@ -107,14 +127,14 @@ async def _ask(res: Resources, merchant: Merchant, row: Record) -> str:
     except ChannelError as refused:
         raise await _refused(res, row, refused) from refused
     await failpoint("prepay.after_call")
-    if await res.db.fetchval(SENT, row["order_id"], row["id"], prepaid.prepay_id, res.clock.now()) is None:
+    if await res.db.fetchval(SENT, row["order_id"], row["id"], prepaid.handle, res.clock.now()) is None:
         raise ended()
-    return prepaid.prepay_id
+    return prepaid.handle
 
 
 async def _unknown(res: Resources, row: Record, reason: str, *, sent: bool) -> AppError:
     if not sent:
-        return Unavailable("暂时连接不上微信支付，请稍后再试。", code="channel_unavailable")
+        return Unavailable("暂时连接不上支付渠道，请稍后再试。", code="channel_unavailable")
     await res.db.execute(UNKNOWN, row["id"], reason)
     return ChannelUnknown(order_id=row["order_id"])
 
@@ -131,7 +151,7 @@ async def _refused(res: Resources, row: Record, refused: ChannelError) -> AppErr
 
     await res.db.transact(fail)
     return Conflict(
-        "微信支付没有接受这笔支付，请稍后再试；如仍不行，请联系物业服务中心。",
+        "支付渠道没有接受这笔支付，请稍后再试；如仍不行，请联系物业服务中心。",
         code="channel_refused",
         channel_code=refused.code,
     )

@@ -31,6 +31,7 @@ class Door(StrEnum):
     CALLBACK = "callback"
     QUERY = "query"
     STATEMENT = "statement"
+    COUNTER = "counter"
 
 
 class Outcome(StrEnum):
@@ -80,7 +81,7 @@ async def settle(tx: Tx, merchant: Merchant, *, trade: Trade, door: Door, heard:
         return await _difference(tx, merchant, found, trade=trade, problem=problem, door=door)
     _tell(tx, merchant, found, trade=trade, door=door)
     await failpoint("settle.before_flush")
-    await _move_to_paid(tx, found, trade=trade, door=door)
+    await _move_to_paid(tx, merchant, found, trade=trade, door=door)
     await failpoint("settle.before_commit")
     return Settled(Outcome.APPLIED, found["order_id"])
 
@@ -101,9 +102,9 @@ def _mismatch(found: Record, merchant: Merchant, trade: Trade) -> DifferenceClas
     """The first thing that does not fit, None when all does."""
     if found["order_id"] is None:
         return DifferenceClass.UNKNOWN_ORDER
-    if merchant.id != found["merchant_id"] or trade.mchid != merchant.wechat.mchid:
+    if merchant.id != found["merchant_id"] or trade.mchid != merchant.mchid:
         return DifferenceClass.MERCHANT
-    if trade.appid != merchant.wechat.appid:
+    if trade.appid != merchant.appid:
         return DifferenceClass.APP
     if trade.currency != CURRENCY:
         return DifferenceClass.CURRENCY
@@ -137,7 +138,7 @@ def _lines(found: Record) -> dict[Kind, list[Line]]:
     return by_kind
 
 
-async def _move_to_paid(tx: Tx, found: Record, *, trade: Trade, door: Door) -> None:
+async def _move_to_paid(tx: Tx, merchant: Merchant, found: Record, *, trade: Trade, door: Door) -> None:
     """Order, attempt and holds, and with them what was added, in one statement."""
     moved = await tx.fetchrow_and_flush(
         sql.MOVE_TO_PAID,
@@ -147,11 +148,12 @@ async def _move_to_paid(tx: Tx, found: Record, *, trade: Trade, door: Door) -> N
         trade.success_at or tx.now,
         door.value,
         found["inbox_id"],
+        merchant.channel.value,
     )
     if moved is None or moved["orders"] != 1 or moved["attempts"] != 1:
         raise NothingMoved
     if moved["disputed"]:
-        await differences.withdraw(tx, transaction_no=trade.transaction_no or "")
+        await differences.withdraw(tx, merchant.channel, transaction_no=trade.transaction_no or "")
     if found["order_state"] == OrderState.CLOSED:
         await _overtake(tx, found)
 

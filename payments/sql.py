@@ -54,7 +54,7 @@ MOVE_TO_PAID = """
     SELECT (SELECT count(*) FROM attempt) AS attempts,
            (SELECT count(*) FROM moved) AS orders,
            EXISTS (SELECT FROM difference
-                    WHERE channel = 'wechat' AND transaction_no = $3 AND booked_fen > 0) AS disputed
+                    WHERE channel = $7 AND transaction_no = $3 AND booked_fen > 0) AS disputed
 """
 
 OVERTAKEN = """

@@ -38,7 +38,8 @@ class DifferenceState(StrEnum):
 
 
 class DifferenceClass(StrEnum):
-    """What does not fit. The order here is the order in which a message is looked at."""
+    """What does not fit. Up to LATE_PAYMENT the order is that in which a message is looked at; the others are found by
+    reconciliation (D7)."""
 
     UNKNOWN_ORDER = "unknown_order"
     MERCHANT = "merchant"
@@ -48,6 +49,28 @@ class DifferenceClass(StrEnum):
     TRANSACTION = "transaction"
     SECOND_PAYMENT = "second_payment"
     LATE_PAYMENT = "late_payment"
+    MISSING_HERE = "missing_here"
+    MISSING_THERE = "missing_there"
+    STATUS = "status"
+    REFUND = "refund"
+    FEE = "fee"
+    DUPLICATE = "duplicate"
+    CROSS_DAY = "cross_day"
+    SETTLEMENT = "settlement"
+
+
+class RefundState(StrEnum):
+    """A refund (退款). ABNORMAL: the money cannot reach the payer's account, a person's case under the same number."""
+
+    REQUESTED = "REQUESTED"
+    APPROVED = "APPROVED"
+    SUBMITTING = "SUBMITTING"
+    PROCESSING = "PROCESSING"
+    ABNORMAL = "ABNORMAL"
+    SUCCEEDED = "SUCCEEDED"
+    CLOSED = "CLOSED"
+    FAILED = "FAILED"
+    REJECTED = "REJECTED"
 
 
 LIVE_ORDER = frozenset({OrderState.CREATED, OrderState.PAYING})
@@ -85,4 +108,26 @@ DIFFERENCE_MOVES: Mapping[DifferenceState, frozenset[DifferenceState]] = {
     DifferenceState.ESCALATED: frozenset({DifferenceState.RESOLVED, DifferenceState.AUTO_RESOLVED}),
     DifferenceState.AUTO_RESOLVED: frozenset(),
     DifferenceState.RESOLVED: frozenset(),
+}
+
+REFUND_MOVES: Mapping[RefundState, frozenset[RefundState]] = {
+    RefundState.REQUESTED: frozenset({RefundState.APPROVED, RefundState.REJECTED}),
+    RefundState.APPROVED: frozenset({RefundState.SUBMITTING}),
+    RefundState.SUBMITTING: frozenset(
+        {
+            RefundState.PROCESSING,
+            RefundState.SUCCEEDED,
+            RefundState.ABNORMAL,
+            RefundState.CLOSED,
+            RefundState.FAILED,
+        }
+    ),
+    RefundState.PROCESSING: frozenset(
+        {RefundState.SUCCEEDED, RefundState.ABNORMAL, RefundState.CLOSED, RefundState.FAILED}
+    ),
+    RefundState.ABNORMAL: frozenset({RefundState.PROCESSING, RefundState.SUCCEEDED, RefundState.CLOSED}),
+    RefundState.SUCCEEDED: frozenset(),
+    RefundState.CLOSED: frozenset(),
+    RefundState.FAILED: frozenset(),
+    RefundState.REJECTED: frozenset(),
 }

@@ -17,7 +17,7 @@ from backend.ledger.accounts import Code, Key
 from payments import janitor, merchants, orders, prepay
 from payments.merchants import Keys
 from payments.orders import Payer
-from payments.payables import Kind
+from payments.payables import Kind, Wish
 from tests import factories, vectors
 from tests.conftest import Answered, Client, Sandbox
 
@@ -44,7 +44,7 @@ class Stage:
         return self.payer_of(self.owner)
 
     def payer_of(self, who: factories.Person) -> Payer:
-        return Payer(HouseScope(who.id, (self.house_id,), (self.house_id,), ()), factories.APPID, who.openid)
+        return Payer(who.id, HouseScope(who.id, (self.house_id,), (self.house_id,), ()), factories.APPID, who.openid)
 
     async def order(self, *bill_ids: UUID, who: factories.Person | None = None) -> UUID:
         """An order placed by code, not yet known to the channel."""
@@ -52,8 +52,8 @@ class Stage:
 
         async def work(tx: Tx) -> UUID:
             placed = await orders.place(
-                tx, payer, res=self.res, actor=Actor("resident", payer.scope.person_id), kind=Kind.BILL,
-                payable_ids=list(bill_ids),
+                tx, payer, res=self.res, actor=Actor("resident", payer.person_id),
+                wishes=[Wish(Kind.BILL, each) for each in bill_ids],
             )  # fmt: skip
             return placed.order_id
 

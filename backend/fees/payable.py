@@ -1,11 +1,11 @@
 """Bills as something to pay: locked and priced for an order, marked paid by its settlement.
 
-Payments reaches bills only through these two functions. A bill takes a payment once: what is no longer open for the
+Payments reaches bills only through these functions. A bill takes a payment once: what is no longer open for the
 amount refuses all lines together (AlreadyPaid), and nothing is changed then. Keeps I-04: paid_fen and the postings
-`bill.paid` move in one statement.
+`bill.paid`, refunded_fen and the postings `bill.refunded` move in one statement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,7 +13,8 @@ from backend.fees import periods
 from backend.fees.states import BillState
 from backend.kernel.auth import HouseScope
 from backend.kernel.db import Record, Tx
-from backend.kernel.errors import Conflict, NotFound
+from backend.kernel.errors import Conflict, Invalid, NotFound
+from backend.kernel.money import yuan_text
 
 Line = tuple[UUID, UUID, int, int]
 """(payment line id, bill id, principal_fen, late_fee_fen)."""
@@ -92,15 +93,51 @@ APPLY = """
 """
 
 
-async def lock_and_price(tx: Tx, scope: HouseScope | None, bill_ids: Sequence[UUID]) -> list[Priced]:
-    """Lock the bills, in id order, and say what each costs now.
+# The mirror of APPLY: a bill that was paid is owed again for what went back.
+REFUND = """
+    WITH given AS MATERIALIZED (
+        SELECT $1::uuid[] AS line_ids, $2::uuid[] AS bill_ids, $3::bigint[] AS principals, $4::bigint[] AS late_fees
+    ), line AS (
+        SELECT l.* FROM given, unnest(line_ids, bill_ids, principals, late_fees)
+            AS l (reference, bill_id, principal_fen, late_fee_fen)
+    ), fitting AS (
+        SELECT b.id, l.reference, l.principal_fen
+          FROM bill b JOIN line l ON l.bill_id = b.id
+         WHERE b.state IN ('PARTLY_PAID', 'PAID')
+           AND l.principal_fen BETWEEN 1 AND b.paid_fen - b.refunded_fen
+           AND l.late_fee_fen = 0
+         ORDER BY b.id
+           FOR UPDATE OF b
+    ), changed AS (
+        UPDATE bill b
+           SET refunded_fen = b.refunded_fen + f.principal_fen,
+               state = CASE WHEN b.paid_fen - b.refunded_fen = f.principal_fen THEN 'ISSUED' ELSE 'PARTLY_PAID' END,
+               paid_at = NULL
+          FROM fitting f
+         WHERE b.id = f.id AND (SELECT count(*) FROM fitting) = cardinality($2::uuid[])
+     RETURNING b.id, b.community_id, b.house_id, f.reference, f.principal_fen
+    ), posted AS (
+        INSERT INTO posting (community_id, kind, reference, debit_account, credit_account, amount_fen, bill_id,
+                             occurred_at, booked_on)
+        SELECT c.community_id, 'bill.refunded', c.reference,
+               (SELECT id FROM account
+                 WHERE community_id = c.community_id AND code = 'receivable' AND subject_id = c.house_id),
+               $5, c.principal_fen, c.id, $6, $7
+          FROM changed c
+     RETURNING id
+    )
+    SELECT count(*) FROM posted
+"""
+
+
+async def lock_and_price(tx: Tx, scope: HouseScope | None, wanted: Mapping[UUID, int | None]) -> list[Priced]:
+    """Lock the bills, in id order, and say what each costs now; a chosen amount pays a part of one.
 
     `scope` is the resident's, None for staff and jobs. Raises NotFound for what is unknown, foreign or still a draft,
-    AlreadyPaid for what is paid, Conflict `bill_voided` and `not_payable_online`.
+    AlreadyPaid for what is paid, Conflict `bill_voided` and `not_payable_online`, Invalid `amount_out_of_bounds`.
     """
-    wanted = sorted(set(bill_ids))
     person_id = scope.person_id if scope else None
-    rows = await tx.fetch(LOCK, wanted, person_id, list(scope.full) if scope else [])
+    rows = await tx.fetch(LOCK, sorted(wanted), person_id, list(scope.full) if scope else [])
     if len(rows) < len(wanted) or not wanted:
         raise NotFound
     for row in rows:
@@ -111,12 +148,21 @@ async def lock_and_price(tx: Tx, scope: HouseScope | None, bill_ids: Sequence[UU
             community_id=row["community_id"],
             house_id=row["house_id"],
             item_id=row["item_id"],
-            principal_fen=row["principal_due_fen"],
+            principal_fen=_chosen_fen(row, wanted[row["id"]]),
             late_fee_fen=row["late_fee_due_fen"],
             title=f"{row['item_name']} {periods.text(row['period_start'], row['period_end'])}",
         )
         for row in rows
     ]
+
+
+def _chosen_fen(row: Record, chosen_fen: int | None) -> int:
+    due_fen: int = row["principal_due_fen"]
+    if chosen_fen is None:
+        return due_fen
+    if not 1 <= chosen_fen <= due_fen:
+        raise Invalid(f"这笔账单可缴 0.01 元到 {yuan_text(due_fen)} 元。", code="amount_out_of_bounds")
+    return chosen_fen
 
 
 def _require_open(row: Record, *, online: bool) -> None:
@@ -137,3 +183,14 @@ async def apply_paid(tx: Tx, *, lines: Sequence[Line], clearing_account: int) ->
     posted = await tx.fetchval(APPLY, references, bill_ids, principals, late_fees, clearing_account, tx.now, tx.today)
     if posted != len(lines):
         raise AlreadyPaid
+
+
+async def apply_refunded(tx: Tx, *, lines: Sequence[Line], clearing_account: int) -> None:
+    """Take paid amounts back and post it: the house's receivable against clearing. Lines are rows of refund_line.
+
+    Raises Conflict `not_refundable`, and changes nothing, when any bill has not kept as much as its line takes back.
+    """
+    references, bill_ids, principals, late_fees = (list(column) for column in zip(*lines, strict=True))
+    posted = await tx.fetchval(REFUND, references, bill_ids, principals, late_fees, clearing_account, tx.now, tx.today)
+    if posted != len(lines):
+        raise Conflict("这笔账单已缴的金额不足以退还。", code="not_refundable")

@@ -23,7 +23,10 @@ from backend.kernel.exec_shim import Identity, identify
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
 _POLL_S = 0.05
-_PORTS = range(20_000, 30_000)
+# Apart from each other and from the ports of outgoing connections (32,768 and up on Linux): what is chosen now for a
+# program that starts later must not be taken by a server that starts in between.
+SERVER_PORTS = range(20_000, 30_000)
+PROGRAM_PORTS = range(30_000, 32_768)
 
 
 class StartError(Exception):
@@ -143,10 +146,10 @@ def stop_child(process: subprocess.Popen[bytes], steps: Sequence[StopStep]) -> b
     return process.poll() is not None
 
 
-def free_port() -> int:
-    """A TCP port on loopback that nobody has at this moment, outside the range of outgoing connections."""
+def free_port(among: Sequence[int] = SERVER_PORTS) -> int:
+    """A TCP port on loopback that nobody has at this moment."""
     while True:
-        port = secrets.choice(_PORTS)
+        port = secrets.choice(among)
         if port_is_free("127.0.0.1", port):
             return port
 

@@ -19,6 +19,14 @@ class Code(StrEnum):
     INCOME = "income"
     CLEARING = "clearing"
     SUSPENSE = "suspense"
+    PREPAID = "prepaid"
+    CASH = "cash"
+    CARD = "card"
+    TRANSFER = "transfer"
+    CHEQUE = "cheque"
+    CASH_OVER = "cash_over"
+    BANK = "bank"
+    CHANNEL_FEE = "channel_fee"
 
 
 class Side(StrEnum):
@@ -42,6 +50,14 @@ CHART: Mapping[Code, Title] = {
     Code.INCOME: Title("收费收入", Side.CREDIT, "fee_item"),
     Code.CLEARING: Title("渠道清算", Side.DEBIT, "merchant"),
     Code.SUSPENSE: Title("待查款项", Side.CREDIT, "merchant"),
+    Code.PREPAID: Title("预收款", Side.CREDIT, "prepaid_account"),
+    Code.CASH: Title("库存现金", Side.DEBIT, "cashier_shift"),
+    Code.CARD: Title("刷卡待结算", Side.DEBIT, "merchant"),
+    Code.TRANSFER: Title("转账待核对", Side.DEBIT, "merchant"),
+    Code.CHEQUE: Title("支票待收妥", Side.DEBIT, "merchant"),
+    Code.CASH_OVER: Title("现金长短款", Side.CREDIT, "cashier_shift"),
+    Code.BANK: Title("银行存款", Side.DEBIT, "company"),
+    Code.CHANNEL_FEE: Title("渠道手续费", Side.DEBIT, "merchant"),
 }
 
 

@@ -27,7 +27,7 @@ from backend.seeding.joining import Joined
 from payments import asking, closing, orders, prepay
 from payments.asking import Said
 from payments.orders import Payer
-from payments.payables import Kind
+from payments.payables import Kind, Wish
 from workers import edge
 
 JOBS_AT_ONCE = 200
@@ -142,8 +142,8 @@ async def place(res: Resources, community_id: UUID, payer: Joined) -> tuple[UUID
         return None
     placed = await res.db.transact(
         lambda tx: orders.place(
-            tx, Payer(scope, payer.appid, payer.openid), res=res, actor=Actor("resident", payer.person_id, None),
-            kind=Kind.BILL, payable_ids=[bill["id"] for bill in owed],
+            tx, Payer(scope.person_id, scope, payer.appid, payer.openid), res=res,
+            actor=Actor("resident", payer.person_id, None), wishes=[Wish(Kind.BILL, bill["id"]) for bill in owed],
         )
     )  # fmt: skip
     parameters = await prepay.pay_parameters(res, placed.order_id)

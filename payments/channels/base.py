@@ -7,9 +7,47 @@ definitive refusal (`ChannelError`: nothing happened, or the named thing already
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import BinaryIO, Protocol, TypeVar
+
+
+class Channel(StrEnum):
+    """Where money comes in; the CHECKs of merchant, payment_attempt and refund hold the same list."""
+
+    WECHAT = "wechat"
+    ALIPAY = "alipay"
+    COUNTER = "counter"
+
+
+class Method(StrEnum):
+    """How the payer pays at a channel; the CHECK of payment_attempt holds the same list."""
+
+    JSAPI = "jsapi"
+    NATIVE = "native"
+    H5 = "h5"
+    WAP = "wap"
+    PAGE = "page"
+    PRECREATE = "precreate"
+    CASH = "cash"
+    CARD = "card"
+    TRANSFER = "transfer"
+    CHEQUE = "cheque"
+
+
+METHODS: Mapping[Channel, frozenset[Method]] = {
+    Channel.WECHAT: frozenset({Method.JSAPI, Method.NATIVE, Method.H5}),
+    Channel.ALIPAY: frozenset({Method.WAP, Method.PAGE, Method.PRECREATE}),
+    Channel.COUNTER: frozenset({Method.CASH, Method.CARD, Method.TRANSFER, Method.CHEQUE}),
+}
+
+
+class StatementKind(StrEnum):
+    """Statements of a day (D7). Alipay's detail bill has trades and refunds in one file: it answers both kinds."""
+
+    TRADES = "trades"
+    REFUNDS = "refunds"
+    FUND_FLOW = "fund_flow"
 
 
 class TradeState(StrEnum):
@@ -64,23 +102,31 @@ class CallbackRefused(ChannelFailure):
 
 @dataclass(frozen=True, slots=True)
 class PrepayRequest:
-    """An order to be created at the channel. Repeating it needs every field identical (pitfalls B1)."""
+    """An order to be created at the channel. Repeating it needs every field identical (pitfalls B1).
 
+    `payer_openid` is of `app_id`, for JSAPI alone; `payer_ip` is the payer's own address, for H5 and pages;
+    `return_url` is where a browser goes afterwards.
+    """
+
+    method: Method
     out_trade_no: str
     description: str
     amount_fen: int
-    payer_openid: str
     app_id: str
     notify_url: str
     expires_at: datetime
     attach: str
+    payer_openid: str = ""
+    payer_ip: str = ""
+    return_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepaid:
-    """The channel's handle of a created order; WeChat Pay's lives two hours."""
+    """The channel's handle of a created order: a prepay id (JSAPI), the text of a QR code (Native, precreate), or the
+    address that the payer's browser opens (H5, WAP, page)."""
 
-    prepay_id: str
+    handle: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +155,49 @@ class Trade:
         return self.state in PAID_STATES
 
 
+class RefundState(StrEnum):
+    """State of a refund at the channel (wechat-pay-v3.md section 9; Alipay knows SUCCESS and PROCESSING alone)."""
+
+    PROCESSING = "PROCESSING"
+    SUCCESS = "SUCCESS"
+    ABNORMAL = "ABNORMAL"
+    CLOSED = "CLOSED"
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequest:
+    """Money to be given back. Repeating it needs every field identical; `out_refund_no` is the key at the channel."""
+
+    out_refund_no: str
+    out_trade_no: str
+    transaction_no: str
+    amount_fen: int
+    total_fen: int
+    reason: str
+    notify_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRefund:
+    """A refund as the channel tells it, the same shape from answer, query and callback.
+
+    `refund_no` is the channel's own number, None where it has none (Alipay). `amount_fen` is this refund's, never the
+    sum of all refunds of the trade.
+    """
+
+    out_refund_no: str
+    out_trade_no: str
+    transaction_no: str
+    refund_no: str | None
+    state: RefundState
+    amount_fen: int
+    mchid: str
+    success_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A verified, decrypted callback. `trade` is None when its plaintext is not a trade that can be read.
+    """A verified, decrypted callback: of a payment (`trade`), of a refund (`refund`), or of nothing that can be read.
 
     `event_id` is the same in every repetition; `plaintext` is kept so that what is verified but wrong stays data.
     """
@@ -120,26 +206,44 @@ class Callback:
     event_type: str
     trade: Trade | None
     plaintext: bytes
+    refund: ChannelRefund | None = None
 
 
-Merchant_contra = TypeVar("Merchant_contra", contravariant=True)
+Keys_contra = TypeVar("Keys_contra", contravariant=True)
 
 
-class OnlineChannel(Protocol[Merchant_contra]):
-    """The network edge of a channel: everything by our own number, nothing repeated inside."""
+class OnlineChannel(Protocol[Keys_contra]):
+    """The network edge of a channel: everything by our own number, nothing repeated inside.
 
-    async def prepay_jsapi(self, merchant: Merchant_contra, request: PrepayRequest) -> Prepaid:
-        """Create (or find again) the order at the channel."""
+    `keys` is what the channel's own module parsed out of a merchant's row.
+    """
+
+    async def prepay(self, keys: Keys_contra, request: PrepayRequest) -> Prepaid:
+        """Create (or find again) the order at the channel; pages are only signed, and call nobody."""
         ...
 
-    async def query(self, merchant: Merchant_contra, out_trade_no: str) -> Trade | None:
+    async def query(self, keys: Keys_contra, out_trade_no: str) -> Trade | None:
         """The trade, or None when the channel has never heard of the number."""
         ...
 
-    async def close(self, merchant: Merchant_contra, out_trade_no: str) -> None:
+    async def close(self, keys: Keys_contra, out_trade_no: str) -> None:
         """Close an unpaid order; success is no proof that it existed (pitfalls B13)."""
         ...
 
-    def read_callback(self, merchant: Merchant_contra, headers: Mapping[str, str], raw_body: bytes) -> Callback:
+    async def refund(self, keys: Keys_contra, request: RefundRequest) -> ChannelRefund:
+        """Give money back, or find the same refund again. ChannelError means that this number gave nothing back."""
+        ...
+
+    async def query_refund(self, keys: Keys_contra, request: RefundRequest) -> ChannelRefund | None:
+        """The refund by our number, None when the channel has never heard of it."""
+        ...
+
+    def read_callback(self, keys: Keys_contra, headers: Mapping[str, str], raw_body: bytes) -> Callback:
         """Verify and decrypt a callback from its raw bytes; CallbackRefused otherwise."""
+        ...
+
+    async def statement(self, keys: Keys_contra, on: date, sink: BinaryIO, *, kind: StatementKind) -> bool:
+        """Write the plain file of a day to `sink` (unpacked, in the channel's own encoding), which is worth nothing
+        unless this returns True. False: there was nothing that day. ChannelError `STATEMENTCREATING`: come back later.
+        """
         ...

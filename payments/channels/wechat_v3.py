@@ -58,7 +58,7 @@ class WechatPayV3:
         self._base_url = base_url.rstrip("/")
         self._total_s = total_s
 
-    async def prepay_jsapi(self, merchant: Merchant, request: PrepayRequest) -> Prepaid:
+    async def prepay(self, merchant: Merchant, request: PrepayRequest) -> Prepaid:
         """Create the order, or get a fresh handle of the same one: same number, same fields (section 7.1).
 
         ChannelError `ORDERPAID` or `ORDERCLOSED` tells that the number has already ended.

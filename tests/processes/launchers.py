@@ -18,6 +18,16 @@ STUB = Path(__file__).parent / "stub_system.py"
 UP = "按 Ctrl-C 停止"
 
 
+def program_ports() -> dict[str, str]:
+    """Ports for API and sandbox that neither a server nor another worker of this test run chooses meanwhile."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    mine = range(10_000 + 1_000 * worker, 11_000 + 1_000 * worker)
+    return {
+        "LINLI_HTTP_PORT": str(processes.free_port(mine[::2])),
+        "LINLI_SANDBOX_PORT": str(processes.free_port(mine[1::2])),
+    }
+
+
 def until(true: Callable[[], bool], *, within_s: float = 30.0, what: str = "") -> None:
     """Poll until it holds; fails with `what` after the deadline."""
     deadline = time.monotonic() + within_s
@@ -53,7 +63,7 @@ class Launcher:
     wrapper: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        self.ports = {"LINLI_HTTP_PORT": processes.free_port(), "LINLI_SANDBOX_PORT": processes.free_port()}
+        self.ports = program_ports()
         self.output = self.home / "output"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -70,9 +80,7 @@ class Launcher:
 
     def launch(self, *options: str) -> None:
         """Start without waiting."""
-        env = {"PATH": "/usr/bin:/bin", "LINLI_DATA_DIR": str(self.data), "PYTHONPATH": str(ROOT)} | {
-            name: str(port) for name, port in self.ports.items()
-        }
+        env = {"PATH": "/usr/bin:/bin", "LINLI_DATA_DIR": str(self.data), "PYTHONPATH": str(ROOT)} | self.ports
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [*self.wrapper, *self.python, str(STUB), "up", *options],

@@ -162,7 +162,7 @@ def test_a_killed_process_is_started_again_and_the_others_are_left_alone(launche
     os.kill(before[name], signal.SIGKILL)
     until(lambda: "已重新启动" in launcher.said())
     after = {each: launcher.pid_of(each) for each in before}
-    assert {each for each in before if before[each] != after[each]} == {name}
+    assert {each for each in before if before[each] != after[each]} == {name}, launcher.said()
 
 
 def test_a_killed_redis_comes_back_empty_at_the_same_address(launcher: Launcher) -> None:
@@ -187,11 +187,11 @@ def test_a_killed_postgres_recovers_at_the_same_address_with_its_data(launcher: 
 
 @pytest.mark.parametrize("variable", ["LINLI_HTTP_PORT", "LINLI_SANDBOX_PORT"])
 def test_a_taken_port_is_named_with_the_way_out(launcher: Launcher, variable: str) -> None:
-    with socket.create_server(("127.0.0.1", launcher.ports[variable])):
+    with socket.create_server(("127.0.0.1", int(launcher.ports[variable]))):
         launcher.launch()
         assert launcher.process is not None
         assert launcher.process.wait(30) == 1
-    assert str(launcher.ports[variable]) in launcher.said()
+    assert launcher.ports[variable] in launcher.said()
     assert variable in launcher.said()
     assert "Traceback" not in launcher.said()
 

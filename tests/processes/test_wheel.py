@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.kernel import processes
-from tests.processes.launchers import UP, living_in, until
+from tests.processes.launchers import UP, living_in, program_ports, until
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("backend", "demo", "migrations", "miniprogram_api", "payments", "sandbox", "workers")
@@ -56,10 +55,7 @@ class Installed:
     home: Path
 
     def env(self) -> dict[str, str]:
-        return _bare() | {
-            "LINLI_HTTP_PORT": str(processes.free_port()),
-            "LINLI_SANDBOX_PORT": str(processes.free_port()),
-        }
+        return _bare() | program_ports()
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         argv = [str(self.bin / words[0]), *words[1:]]

@@ -28,7 +28,7 @@ from backend.wechat.apps import AppKind
 from payments import merchants, orders
 from payments.merchants import Keys
 from payments.orders import Payer
-from payments.payables import Kind
+from payments.payables import Kind, Wish
 from tests import factories, factories_fees, factories_payments, vectors
 from tests.conftest import Client, Sandbox
 from tests.factories import Community
@@ -304,11 +304,11 @@ async def place_order(world: World, payer: str, house_id: UUID, bill_id: UUID) -
     """An order that the channel has not heard of."""
     who = world.who[payer]
     assert who.id is not None and who.openid is not None
-    wanted = Payer(HouseScope(who.id, (house_id,), (house_id,), ()), MINI, who.openid)
+    wanted = Payer(who.id, HouseScope(who.id, (house_id,), (house_id,), ()), MINI, who.openid)
 
     async def work(tx: Tx) -> UUID:
         placed = await orders.place(
-            tx, wanted, res=world.res, actor=Actor("resident", who.id), kind=Kind.BILL, payable_ids=[bill_id]
+            tx, wanted, res=world.res, actor=Actor("resident", who.id), wishes=[Wish(Kind.BILL, bill_id)]
         )
         return placed.order_id
 

@@ -99,7 +99,7 @@ async def test_drafts_are_invisible_until_one_row_publishes_all(res: Resources) 
     with pytest.raises(NotFound):
         await bills.one_of_staff(res.db, [place.id], bill_id=bill_id)
     with pytest.raises(NotFound):
-        await res.db.transact(partial(payable.lock_and_price, scope=None, bill_ids=[bill_id]))
+        await res.db.transact(partial(payable.lock_and_price, scope=None, wanted={bill_id: None}))
     assert await balances.house_balance(res.db, community_id=place.id, house_id=house_id) == 0
     await factories_fees.assert_books(res.db)
 
@@ -310,14 +310,14 @@ async def test_part_payments_add_up_and_the_last_fen_makes_it_paid(res: Resource
     bill_id = await factories_fees.bill_of(res.db, house_id)
     await _pay(res, place, bill_id, 22_337)
     assert await res.db.fetchval("SELECT state FROM bill") == "PARTLY_PAID"
-    (priced,) = await res.db.transact(partial(payable.lock_and_price, scope=None, bill_ids=[bill_id]))
+    (priced,) = await res.db.transact(partial(payable.lock_and_price, scope=None, wanted={bill_id: None}))
     assert (priced.principal_fen, priced.title) == (1, "物业费 2026年9月")
     with pytest.raises(payable.AlreadyPaid):
         await _pay(res, place, bill_id, 2)
     await _pay(res, place, bill_id, 1)
     assert await res.db.fetchval("SELECT state FROM bill") == "PAID"
     with pytest.raises(payable.AlreadyPaid):
-        await res.db.transact(partial(payable.lock_and_price, scope=None, bill_ids=[bill_id]))
+        await res.db.transact(partial(payable.lock_and_price, scope=None, wanted={bill_id: None}))
     await factories_fees.assert_books(res.db)
 
 

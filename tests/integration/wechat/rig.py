@@ -14,7 +14,7 @@ from backend.wechat.api import WechatApi
 from backend.wechat.apps import App, AppKind
 from backend.wechat.tokens import Tokens
 from payments.channels import wechat_merchant
-from payments.channels.base import PrepayRequest
+from payments.channels.base import Method, PrepayRequest
 from payments.channels.wechat_merchant import Merchant
 from payments.channels.wechat_v3 import WechatPayV3
 from tests import vectors
@@ -90,6 +90,7 @@ async def user(sandbox: Sandbox, app: App = MINI) -> User:
 def request(res: Resources, openid: str, out_trade_no: str, **changed: Any) -> PrepayRequest:
     """An order of 123.45 yuan that lives for an hour."""
     usual = PrepayRequest(
+        method=Method.JSAPI,
         out_trade_no=out_trade_no,
         description="物业费-2026年09月-1栋101",
         amount_fen=12345,

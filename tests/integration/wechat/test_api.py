@@ -271,7 +271,7 @@ async def test_every_fitted_value_is_taken(sandbox: Sandbox, sandbox_res: Resour
 async def test_a_shipping_report_is_sent_once_and_may_be_repeated(sandbox: Sandbox, sandbox_res: Resources) -> None:
     await rig.furnish(sandbox)
     merchant, payer = await rig.merchant(sandbox), await rig.user(sandbox)
-    await rig.channel(sandbox_res).prepay_jsapi(merchant, rig.request(sandbox_res, payer.openid, "LL202609010009"))
+    await rig.channel(sandbox_res).prepay(merchant, rig.request(sandbox_res, payer.openid, "LL202609010009"))
 
     async def report() -> Any:
         return await shipping.upload_shipping_info(

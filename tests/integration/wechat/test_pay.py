@@ -34,8 +34,8 @@ async def test_a_payment_from_order_to_close(sandbox: Sandbox, sandbox_res: Reso
 
     async with rig.catcher() as caught:
         order = rig.request(sandbox_res, payer.openid, NUMBER, notify_url=caught.url)
-        prepaid = await pay.prepay_jsapi(merchant, order)
-        given = pay.request_payment(merchant, order.app_id, prepaid.prepay_id)
+        prepaid = await pay.prepay(merchant, order)
+        given = pay.request_payment(merchant, order.app_id, prepaid.handle)
         text = f"{order.app_id}\n{given['timeStamp']}\n{given['nonceStr']}\n{given['package']}\n".encode()
         vectors.key_m().public_key().verify(base64.b64decode(given["paySign"]), text, PKCS1v15(), SHA256())
 
@@ -57,7 +57,7 @@ async def test_a_payment_from_order_to_close(sandbox: Sandbox, sandbox_res: Reso
     books = await sandbox.ask("GET", f"/books?mchid={merchant.mchid}")
     assert [row["transaction_id"] for row in books["transactions"]] == [paid.transaction_no]
 
-    for call in (pay.close(merchant, NUMBER), pay.prepay_jsapi(merchant, order)):
+    for call in (pay.close(merchant, NUMBER), pay.prepay(merchant, order)):
         with pytest.raises(ChannelError) as refused:
             await call
         assert refused.value.code == "ORDERPAID"
@@ -67,13 +67,13 @@ async def test_an_unpaid_order_is_closed_and_prepay_of_it_says_so(sandbox: Sandb
     await rig.furnish(sandbox)
     merchant, payer = await rig.merchant(sandbox), await rig.user(sandbox)
     pay, order = rig.channel(sandbox_res), rig.request(sandbox_res, payer.openid, NUMBER)
-    await pay.prepay_jsapi(merchant, order)
+    await pay.prepay(merchant, order)
     await pay.close(merchant, NUMBER)
     closed = await pay.query(merchant, NUMBER)
     assert closed is not None
     assert closed.state is TradeState.CLOSED
     with pytest.raises(ChannelError) as refused:
-        await pay.prepay_jsapi(merchant, order)
+        await pay.prepay(merchant, order)
     assert refused.value.code == "ORDERCLOSED"
 
 
@@ -83,10 +83,10 @@ async def test_the_same_order_again_gives_a_handle_and_a_changed_one_is_refused(
     await rig.furnish(sandbox)
     merchant, payer = await rig.merchant(sandbox), await rig.user(sandbox)
     pay, order = rig.channel(sandbox_res), rig.request(sandbox_res, payer.openid, NUMBER)
-    await pay.prepay_jsapi(merchant, order)
-    assert (await pay.prepay_jsapi(merchant, order)).prepay_id
+    await pay.prepay(merchant, order)
+    assert (await pay.prepay(merchant, order)).handle
     with pytest.raises(ChannelError):
-        await pay.prepay_jsapi(merchant, rig.request(sandbox_res, payer.openid, NUMBER, amount_fen=1))
+        await pay.prepay(merchant, rig.request(sandbox_res, payer.openid, NUMBER, amount_fen=1))
 
 
 async def test_a_prepay_that_hangs_after_acting_is_unknown_and_found_by_query(
@@ -99,7 +99,7 @@ async def test_a_prepay_that_hangs_after_acting_is_unknown_and_found_by_query(
     impatient, order = rig.channel(sandbox_res, total_s=0.5), rig.request(sandbox_res, payer.openid, NUMBER)
     started_s = time.monotonic()
     with pytest.raises(ChannelOutcomeUnknown) as unknown:
-        await impatient.prepay_jsapi(merchant, order)
+        await impatient.prepay(merchant, order)
     assert unknown.value.sent
     assert time.monotonic() - started_s < 5
     stats = await sandbox.ask("GET", "/stats")
@@ -117,7 +117,7 @@ async def test_no_believable_answer_means_unknown(sandbox: Sandbox, sandbox_res:
     await sandbox.ask("PUT", "/hostile", {"prepay": [behaviour], "query": [behaviour], "close": [behaviour]})
     pay = rig.channel(sandbox_res)
     with pytest.raises(ChannelOutcomeUnknown):
-        await pay.prepay_jsapi(merchant, rig.request(sandbox_res, payer.openid, NUMBER))
+        await pay.prepay(merchant, rig.request(sandbox_res, payer.openid, NUMBER))
     with pytest.raises(ChannelOutcomeUnknown):
         await pay.query(merchant, NUMBER)
     if behaviour != "truncated":
@@ -137,7 +137,7 @@ async def test_signature_probes_in_answers_are_never_believed(sandbox: Sandbox, 
     await rig.furnish(sandbox)
     merchant, payer = await rig.merchant(sandbox), await rig.user(sandbox)
     pay = rig.channel(sandbox_res)
-    await pay.prepay_jsapi(merchant, rig.request(sandbox_res, payer.openid, NUMBER))
+    await pay.prepay(merchant, rig.request(sandbox_res, payer.openid, NUMBER))
     await sandbox.ask("PUT", "/hostile", {"signtest_rate": 1.0})
     with pytest.raises(ChannelOutcomeUnknown, match="bad signature"):
         await pay.query(merchant, NUMBER)
@@ -149,7 +149,7 @@ async def test_forged_callbacks_are_refused(sandbox: Sandbox, sandbox_res: Resou
     merchant, payer = await rig.merchant(sandbox), await rig.user(sandbox)
     pay = rig.channel(sandbox_res)
     async with rig.catcher() as caught:
-        await pay.prepay_jsapi(merchant, rig.request(sandbox_res, payer.openid, NUMBER, notify_url=caught.url))
+        await pay.prepay(merchant, rig.request(sandbox_res, payer.openid, NUMBER, notify_url=caught.url))
         await sandbox.ask("POST", "/forge", {"kind": kind, "mchid": merchant.mchid, "out_trade_no": NUMBER})
         ((headers, body),) = caught.received
     with pytest.raises(CallbackRefused):
@@ -168,7 +168,7 @@ async def test_a_signed_but_wrong_callback_is_read_as_data(
     pay = rig.channel(sandbox_res)
     async with rig.catcher() as caught:
         order = rig.request(sandbox_res, payer.openid, NUMBER, notify_url=caught.url)
-        await pay.prepay_jsapi(merchant, order)
+        await pay.prepay(merchant, order)
         await sandbox.ask("POST", "/forge", {"kind": kind, "mchid": merchant.mchid, "out_trade_no": NUMBER})
         ((headers, body),) = caught.received
     trade = pay.read_callback(merchant, headers, body).trade
@@ -184,11 +184,11 @@ async def test_certificates_are_learnt_from_nothing_but_the_api_v3_key(
     newcomer, payer = await rig.merchant(sandbox, "certificate"), await rig.user(sandbox)
     pay, order = rig.channel(sandbox_res), rig.request(sandbox_res, payer.openid, NUMBER)
     with pytest.raises(ChannelOutcomeUnknown, match="unknown"):
-        await pay.prepay_jsapi(newcomer, order)
+        await pay.prepay(newcomer, order)
     found = await pay.fetch_certificates(newcomer)
     assert found
     believing = newcomer.believing({serial: each.pem for serial, each in found.items()})
-    assert (await pay.prepay_jsapi(believing, order)).prepay_id
+    assert (await pay.prepay(believing, order)).handle
 
 
 async def test_a_merchant_in_public_key_mode_has_no_certificates(sandbox: Sandbox, sandbox_res: Resources) -> None:
@@ -200,7 +200,7 @@ async def test_the_statement_of_the_day_before(sandbox: Sandbox, sandbox_res: Re
     await rig.furnish(sandbox)
     merchant, payer = await rig.merchant(sandbox), await rig.user(sandbox)
     pay = rig.channel(sandbox_res)
-    await pay.prepay_jsapi(merchant, rig.request(sandbox_res, payer.openid, NUMBER))
+    await pay.prepay(merchant, rig.request(sandbox_res, payer.openid, NUMBER))
     await sandbox.ask("POST", f"/orders/{merchant.mchid}/{NUMBER}/pay", {})
     day = local_date(sandbox_res.clock.now())
     sandbox.clock.advance(timedelta(days=1))

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from payments import janitor, orders
-from payments.channels.base import PrepayRequest
+from payments.channels.base import Method, PrepayRequest
 from payments.payables import Kind, Priced
 from payments.states import ATTEMPT_MOVES, DIFFERENCE_MOVES, ORDER_MOVES
 
@@ -44,14 +44,14 @@ def test_i17_an_attempt_found_old_is_asked_four_times_in_a_few_minutes() -> None
 
 def test_the_channel_carries_order_kind_and_digest_within_its_limit() -> None:
     priced = [Priced(UUID(int=n), UUID(int=9), UUID(int=8), UUID(int=7), 100 * n, 0, "物业费") for n in (1, 2)]
-    digest = orders.digest_of(Kind.BILL, priced)
-    assert digest == orders.digest_of(Kind.BILL, priced[::-1])
+    digest = orders.digest_of([(Kind.BILL, each) for each in priced])
+    assert digest == orders.digest_of([(Kind.BILL, each) for each in priced[::-1]])
     cheaper = [priced[0], Priced(UUID(int=2), UUID(int=9), UUID(int=8), UUID(int=7), 199, 0, "物业费")]
-    assert digest != orders.digest_of(Kind.BILL, cheaper)
+    assert digest != orders.digest_of([(Kind.BILL, each) for each in cheaper])
     attach = orders.attach_of(UUID(int=5), Kind.BILL, digest)
     assert attach == f"{UUID(int=5).hex}.bill.{digest[:16].hex()}" and len(attach) <= 128
 
 
 def test_b1_a_stored_request_is_repeated_word_for_word() -> None:
-    request = PrepayRequest("LL1", "物业费", 5, "o1", "wx1", "https://x/y", NOW + timedelta(microseconds=5), "a")
+    request = PrepayRequest(Method.JSAPI, "LL1", "物业费", 5, "wx1", "https://x/y", NOW + timedelta(microseconds=5), "a", "o1")
     assert orders.request_of(orders.request_document(request)) == request

@@ -25,6 +25,7 @@ from payments.channels.base import (
     ChannelError,
     ChannelOutcomeUnknown,
     ChannelRateLimited,
+    Method,
     PrepayRequest,
     TradeState,
 )
@@ -34,6 +35,7 @@ from tests.unit.payments_channels.wire import BASE_URL, ScriptedEgress, Sent, cl
 
 NOW_S = int(frozen().now().timestamp())
 REQUEST = PrepayRequest(
+    method=Method.JSAPI,
     out_trade_no="WY202609010001",
     description="物业费-2026年09月-1栋101",
     amount_fen=12345,
@@ -66,8 +68,8 @@ def assert_signed_by_merchant(sent: Sent) -> None:
 
 def test_prepay_sends_the_bytes_it_signed() -> None:
     channel, egress = client(frozen(), answer(200, PREPAID))
-    prepaid = asyncio.run(channel.prepay_jsapi(merchant(), REQUEST))
-    assert prepaid.prepay_id == "wx261153585405162d4d02642eabe7000000"
+    prepaid = asyncio.run(channel.prepay(merchant(), REQUEST))
+    assert prepaid.handle == "wx261153585405162d4d02642eabe7000000"
     (sent,) = egress.sent
     assert (sent.method, sent.url) == ("POST", f"{BASE_URL}/v3/pay/transactions/jsapi")
     assert_signed_by_merchant(sent)
@@ -99,7 +101,7 @@ def test_prepay_drops_characters_of_four_bytes_and_cuts_the_description() -> Non
             "attach": "o:1🏠\ud800",
         }
     )
-    asyncio.run(channel.prepay_jsapi(merchant(), request))
+    asyncio.run(channel.prepay(merchant(), request))
     document = json.loads(egress.sent[0].body or b"")
     assert document["description"] == "祥里" + "费" * 125
     assert document["attach"] == "o:1"
@@ -108,7 +110,7 @@ def test_prepay_drops_characters_of_four_bytes_and_cuts_the_description() -> Non
 def test_a_repeated_prepay_has_the_same_body() -> None:
     channel, egress = client(frozen(), answer(200, PREPAID), answer(200, PREPAID))
     for _ in range(2):
-        asyncio.run(channel.prepay_jsapi(merchant(), REQUEST))
+        asyncio.run(channel.prepay(merchant(), REQUEST))
     assert egress.sent[0].body == egress.sent[1].body
     assert egress.sent[0].headers["Authorization"] != egress.sent[1].headers["Authorization"]
 
@@ -117,7 +119,7 @@ def test_a_merchant_with_certificates_only_names_no_key() -> None:
     certificate = certificate_pem(serial=0x5157F09E)
     with_certificate = merchant(platform_keys={"5157f09e": certificate})
     channel, egress = client(frozen(), signed(200, PREPAID, now_s=NOW_S, serial="5157F09E"))
-    asyncio.run(channel.prepay_jsapi(with_certificate, REQUEST))
+    asyncio.run(channel.prepay(with_certificate, REQUEST))
     assert "Wechatpay-Serial" not in egress.sent[0].headers
 
 
@@ -152,7 +154,7 @@ def test_a_merchant_with_certificates_only_names_no_key() -> None:
 def test_prepay_without_a_believable_answer_is_unknown(failure: Answer | Exception) -> None:
     channel, egress = client(frozen(), failure)
     with pytest.raises(ChannelOutcomeUnknown) as unknown:
-        asyncio.run(channel.prepay_jsapi(merchant(), REQUEST))
+        asyncio.run(channel.prepay(merchant(), REQUEST))
     assert unknown.value.sent
     assert len(egress.sent) == 1, "nothing is repeated inside"
 
@@ -160,7 +162,7 @@ def test_prepay_without_a_believable_answer_is_unknown(failure: Answer | Excepti
 def test_a_request_that_never_left_is_told_apart() -> None:
     channel, _ = client(frozen(), EgressUnreachable("pay.test", sent=False))
     with pytest.raises(ChannelOutcomeUnknown) as unknown:
-        asyncio.run(channel.prepay_jsapi(merchant(), REQUEST))
+        asyncio.run(channel.prepay(merchant(), REQUEST))
     assert not unknown.value.sent
 
 
@@ -180,7 +182,7 @@ def test_a_refusal_is_definitive_in_either_spelling(status: int, code: str, know
     body = json.dumps({"code": code, "message": "说明"}).encode()
     channel, _ = client(frozen(), answer(status, body) if is_signed else Answer(status, {}, body))
     with pytest.raises(ChannelError) as refused:
-        asyncio.run(channel.prepay_jsapi(merchant(), REQUEST))
+        asyncio.run(channel.prepay(merchant(), REQUEST))
     assert (refused.value.code, refused.value.message, refused.value.status) == (known_as, "说明", status)
 
 
@@ -190,7 +192,7 @@ def test_a_refusal_is_definitive_in_either_spelling(status: int, code: str, know
 def test_rate_limits_are_told_apart(status: int, code: str) -> None:
     channel, _ = client(frozen(), answer(status, {"code": code, "message": "频率超限"}))
     with pytest.raises(ChannelRateLimited):
-        asyncio.run(channel.prepay_jsapi(merchant(), REQUEST))
+        asyncio.run(channel.prepay(merchant(), REQUEST))
 
 
 def test_query_of_a_paid_trade() -> None:
@@ -313,7 +315,7 @@ def test_the_first_certificates_are_trusted_by_the_api_v3_key_and_both_are_kept(
     assert found["DEF"].expires_at == datetime(2030, 12, 31, tzinfo=UTC)
     believing = newcomer.believing({serial: each.pem for serial, each in found.items()})
     again, _ = client(frozen(), signed(200, PREPAID, now_s=NOW_S, serial="abc"))
-    assert asyncio.run(again.prepay_jsapi(believing, REQUEST)).prepay_id
+    assert asyncio.run(again.prepay(believing, REQUEST)).handle
 
 
 @pytest.mark.parametrize(
