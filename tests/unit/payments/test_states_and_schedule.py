@@ -53,5 +53,7 @@ def test_the_channel_carries_order_kind_and_digest_within_its_limit() -> None:
 
 
 def test_b1_a_stored_request_is_repeated_word_for_word() -> None:
-    request = PrepayRequest(Method.JSAPI, "LL1", "物业费", 5, "wx1", "https://x/y", NOW + timedelta(microseconds=5), "a", "o1")
+    request = PrepayRequest(
+        Method.JSAPI, "LL1", "物业费", 5, "wx1", "https://x/y", NOW + timedelta(microseconds=5), "a", "o1"
+    )
     assert orders.request_of(orders.request_document(request)) == request
