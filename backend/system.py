@@ -221,6 +221,7 @@ class System:
                 ("public_url", self.api_url),
                 ("wechat_api_url", self.sandbox_url),
                 ("wechat_pay_url", self.sandbox_url),
+                ("alipay_url", self.sandbox_url),
             ):
                 given = field in self.settings.model_fields_set
                 found[f"LINLI_{field.upper()}"] = getattr(self.settings, field) if given else url

@@ -38,6 +38,7 @@ class ApiProcess:
             "LINLI_HTTP_PORT": str(self.port),
             "LINLI_WECHAT_API_URL": settings.wechat_api_url,
             "LINLI_WECHAT_PAY_URL": settings.wechat_pay_url,
+            "LINLI_ALIPAY_URL": settings.alipay_url,
             "LINLI_LOG_LEVEL": "info",
             **{f"LINLI_{name.upper()}": value for name, value in changes.items()},
         }

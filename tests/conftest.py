@@ -163,6 +163,7 @@ def settings(urls: Urls, redis_server: RedisServer, tmp_path: Path) -> Settings:
         public_url=f"http://127.0.0.1:{free_port()}",
         wechat_api_url="http://127.0.0.1:9",
         wechat_pay_url="http://127.0.0.1:9",
+        alipay_url="http://127.0.0.1:9",
         log_level="error",
     )
 
@@ -263,7 +264,8 @@ def sandbox(_sandbox_process: tuple[str, Path]) -> Sandbox:
 @pytest.fixture
 def sandbox_res(settings: Settings, sandbox: Sandbox, run: Run) -> Iterator[Resources]:
     """Open resources whose channels are the sandbox; the clock is shared with it and runs."""
-    linked = settings.model_copy(update={"wechat_api_url": sandbox.url, "wechat_pay_url": sandbox.url})
+    urls = dict.fromkeys(("wechat_api_url", "wechat_pay_url", "alipay_url"), sandbox.url)
+    linked = settings.model_copy(update=urls)
     resources = run(_open(linked, sandbox.clock))
     yield resources
     run(resources.close())

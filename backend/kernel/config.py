@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from backend.kernel import problems
 
 PREFIX = "LINLI_"
+ALIPAY_SANDBOX = ".alipaydev.com"
 
 
 class ConfigError(Exception):
@@ -45,6 +46,9 @@ class Settings(BaseModel):
     trusted_proxies: int = Field(0, ge=0, le=5, description="proxies in front whose X-Forwarded-For counts")
     wechat_api_url: str = "https://api.weixin.qq.com"
     wechat_pay_url: str = "https://api.mch.weixin.qq.com"
+    alipay_url: str = Field(
+        "https://openapi.alipay.com", description="origin of Alipay's gateway, /gateway.do below it"
+    )
     database_pool: int = Field(10, ge=1, le=100)
     statement_timeout_s: int = Field(10, ge=1, le=600)
     lock_timeout_s: int = Field(4, ge=1, le=60)
@@ -68,7 +72,7 @@ class Settings(BaseModel):
     def _names_a_redis(cls, url: str | None) -> str | None:
         return _address(url, ("redis", "rediss"), "redis://主机:6379/0")
 
-    @field_validator("public_url", "wechat_api_url", "wechat_pay_url", mode="after")
+    @field_validator("public_url", "wechat_api_url", "wechat_pay_url", "alipay_url", mode="after")
     @classmethod
     def _names_a_site(cls, url: str) -> str:
         _address(url, ("http", "https"), "https://主机")
@@ -84,9 +88,9 @@ class Settings(BaseModel):
             raise ValueError("master_key：正式环境必须设置主密钥 LINLI_MASTER_KEY（64 位十六进制）。")
         if self.database_url is None or self.redis_url is None:
             raise ValueError("database_url、redis_url：正式环境必须给出 PostgreSQL 和 Redis 的地址。")
-        for name in ("public_url", "wechat_api_url", "wechat_pay_url"):
+        for name in ("public_url", "wechat_api_url", "wechat_pay_url", "alipay_url"):
             parts = urlsplit(getattr(self, name))
-            if parts.scheme != "https" or _is_loopback(parts.hostname or ""):
+            if parts.scheme != "https" or _is_of_sandbox(parts.hostname or ""):
                 raise ValueError(f"{name}：正式环境必须使用 https 的公网地址，不能指向沙箱。")
         return self
 
@@ -146,8 +150,9 @@ def _address(url: str | None, schemes: tuple[str, ...], example: str, *, named: 
     return url
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
+def _is_of_sandbox(host: str) -> bool:
+    """This machine, where our sandbox lives, and Alipay's own sandbox."""
+    if host == "localhost" or host.endswith(ALIPAY_SANDBOX):
         return True
     try:
         return ip_address(host).is_loopback

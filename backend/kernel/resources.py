@@ -16,6 +16,9 @@ from backend.kernel.migrator import require_migrated
 from backend.kernel.ratelimit import RateLimiter
 from backend.kernel.storage import Storage, open_storage, storage_origin
 
+# Where Alipay lays its statements; production alone names it (protocols/alipay.md section 10).
+ALIPAY_BILLS = "https://dwbillcenter.alipay.com"
+
 
 @dataclass(frozen=True, slots=True)
 class Resources:
@@ -99,6 +102,8 @@ async def open_resources(
 
 
 def _origins(settings: Settings) -> frozenset[str]:
-    """The hosts that the product may call: WeChat, WeChat Pay and the file store (security: SSRF)."""
-    urls = [settings.wechat_api_url, settings.wechat_pay_url, storage_origin(settings)]
+    """The hosts that the product may call: WeChat, WeChat Pay, Alipay and the file store (security: SSRF)."""
+    urls = [
+        settings.wechat_api_url, settings.wechat_pay_url, settings.alipay_url, ALIPAY_BILLS, storage_origin(settings)
+    ]  # fmt: skip
     return frozenset(url for url in urls if url is not None)

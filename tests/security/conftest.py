@@ -59,7 +59,8 @@ async def serving(
     await box.ask("POST", "/reset")
     settings = Settings(
         data_dir=data_dir, database_url=urls.app, migrator_url=urls.migrator, redis_url=redis_server.url,
-        public_url=f"http://127.0.0.1:{free_port()}", wechat_api_url=url, wechat_pay_url=url, log_level="error",
+        public_url=f"http://127.0.0.1:{free_port()}", wechat_api_url=url, wechat_pay_url=url,
+        alipay_url=url, log_level="error",
     )  # fmt: skip
     res = await _open(settings, box.clock)
     app, server, session = await _serve(res)

@@ -84,6 +84,8 @@ async def test_live_mode_answers_like_an_unknown_address(res: Resources) -> None
         {"wechat_pay_url": "https://127.0.0.1:8090"},
         {"wechat_pay_url": "https://localhost"},
         {"wechat_pay_url": "https://[::1]"},
+        {"alipay_url": "https://127.0.0.1:8090"},
+        {"alipay_url": "https://openapi-sandbox.dl.alipaydev.com"},
         {"public_url": "http://wuye.example.com"},
         {"failpoints": "order.before_commit=raise"},
         {"master_key": None},
