@@ -1,4 +1,4 @@
-"""The table of everything the sandbox answers; one server plays all hosts of WeChat and WeChat Pay."""
+"""One server plays all hosts of WeChat, WeChat Pay and Alipay: what each answers is in its table of routes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,27 +7,11 @@ from pathlib import Path
 
 from aiohttp import web
 
-from sandbox import (
-    cashier,
-    certificates,
-    control_money,
-    control_people,
-    control_world,
-    forge,
-    keys,
-    messages,
-    pay_orders,
-    shipping,
-    statements,
-    tokens,
-    users,
-)
-from sandbox.api_edge import api_route
+from sandbox import keys, store, wechat_routes
 from sandbox.clock import SharedClock
-from sandbox.control_edge import control_route
 from sandbox.hostile import Hostility
-from sandbox.notifications import POSTMAN, Postman
-from sandbox.pay_edge import Handler, pay_route
+from sandbox.notifications import POSTMAN, Postman, Tick
+from sandbox.pay_edge import Handler
 from sandbox.store import Store
 from sandbox.world import WORLD, World
 
@@ -35,66 +19,10 @@ CLOCK_FILE = "clock-offset"
 STATE_FILE = "sandbox.sqlite3"
 NOT_COUNTED = ("/control", "/cashier")
 
-PAY_ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("POST", "/v3/pay/transactions/jsapi", pay_route(pay_orders.create_jsapi, script="prepay")),
-    ("POST", "/v3/pay/transactions/native", pay_route(pay_orders.create_native, script="prepay")),
-    (
-        "GET",
-        "/v3/pay/transactions/out-trade-no/{out_trade_no}",
-        pay_route(pay_orders.query_by_out_trade_no, script="query"),
-    ),
-    ("GET", "/v3/pay/transactions/id/{transaction_id}", pay_route(pay_orders.query_by_transaction, script="query")),
-    ("POST", "/v3/pay/transactions/out-trade-no/{out_trade_no}/close", pay_route(pay_orders.close, script="close")),
-    ("GET", "/v3/certificates", pay_route(certificates.certificates)),
-    ("GET", "/v3/bill/tradebill", pay_route(statements.apply_for_trade_bill)),
-    ("GET", "/v3/billdownload/file", pay_route(statements.download)),
-)
-API_ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("GET", "/sns/jscode2session", api_route(users.code_to_session)),
-    ("GET", "/wxa/checksession", api_route(users.check_session)),
-    ("POST", "/wxa/business/getuserphonenumber", api_route(users.phone_number)),
-    ("GET", "/cgi-bin/token", api_route(tokens.classic, script="token")),
-    ("POST", "/cgi-bin/stable_token", api_route(tokens.stable, script="token")),
-    ("GET", "/cgi-bin/stable_token", api_route(tokens.stable_by_get)),
-    ("POST", "/cgi-bin/message/subscribe/send", api_route(messages.send_subscribe, script="messages")),
-    ("POST", "/cgi-bin/message/template/send", api_route(messages.send_template, script="messages")),
-    ("GET", "/wxaapi/newtmpl/gettemplate", api_route(messages.list_templates)),
-    ("POST", "/wxa/sec/order/upload_shipping_info", api_route(shipping.upload)),
-)
-PAGE_ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("GET", "/cashier/{prepay_id}", cashier.show),
-    ("POST", "/cashier/{prepay_id}/pay", cashier.pay),
-    ("POST", "/cashier/{prepay_id}/cancel", cashier.cancel),
-)
-CONTROL_ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("GET", "/control/health", control_route(control_world.health)),
-    ("PUT", "/control/apps/{appid}", control_route(control_people.put_app)),
-    ("PUT", "/control/merchants/{mchid}", control_route(control_people.put_merchant)),
-    ("POST", "/control/users", control_route(control_people.create_user)),
-    ("POST", "/control/users/{user_id}/login-code", control_route(control_people.login_code)),
-    ("POST", "/control/users/{user_id}/phone-code", control_route(control_people.phone_code)),
-    ("POST", "/control/users/{user_id}/follow", control_route(control_people.follow)),
-    ("POST", "/control/users/{user_id}/unfollow", control_route(control_people.unfollow)),
-    ("POST", "/control/users/{user_id}/consent", control_route(control_people.consent)),
-    ("GET", "/control/users/{user_id}/openid", control_route(control_people.openid)),
-    ("POST", "/control/tokens/invalidate", control_route(control_people.invalidate_tokens)),
-    ("GET", "/control/orders", control_route(control_money.list_orders)),
-    ("GET", "/control/orders/{mchid}/{out_trade_no}", control_route(control_money.show_order)),
-    ("POST", "/control/orders/{mchid}/{out_trade_no}/pay", control_route(control_money.pay)),
-    ("POST", "/control/orders/{mchid}/{out_trade_no}/cancel", control_route(control_money.cancel)),
-    ("GET", "/control/books", control_route(control_money.books)),
-    ("GET", "/control/notifications", control_route(control_money.list_notifications)),
-    ("POST", "/control/notifications/flush", control_route(control_money.flush)),
-    ("POST", "/control/notifications/{id}/repeat", control_route(control_money.repeat)),
-    ("POST", "/control/forge", control_route(forge.forge)),
-    ("GET", "/control/hostile", control_route(control_world.show_hostile)),
-    ("PUT", "/control/hostile", control_route(control_world.put_hostile)),
-    ("DELETE", "/control/hostile", control_route(control_world.reset_hostile)),
-    ("GET", "/control/stats", control_route(control_world.stats)),
-    ("GET", "/control/messages", control_route(control_world.messages)),
-    ("GET", "/control/shipping", control_route(control_world.shipping)),
-    ("POST", "/control/reset", control_route(control_world.reset)),
-)
+# What each part keeps in the store, what it answers, and what it does by itself as time goes by.
+SCHEMAS = (store.SCHEMA,)
+ROUTES: tuple[tuple[str, str, Handler], ...] = (*wechat_routes.ROUTES,)
+TICKS: tuple[Tick, ...] = ()
 
 
 @web.middleware
@@ -109,21 +37,21 @@ async def count_calls(request: web.Request, handler: Handler) -> web.StreamRespo
 def make_app(data_dir: Path, clock_file: Path | None = None) -> web.Application:
     """The sandbox on the state in `data_dir`; the shared clock's file is `data_dir`/clock-offset unless given."""
     app = web.Application(middlewares=[count_calls])
-    store = Store(data_dir / STATE_FILE)
+    books = Store(data_dir / STATE_FILE, *SCHEMAS)
     app[WORLD] = World(
         clock=SharedClock(clock_file or data_dir / CLOCK_FILE),
-        store=store,
+        store=books,
         keys=keys.load_or_create(data_dir),
-        hostile=Hostility(store),
+        hostile=Hostility(books),
     )
-    for method, path, handler in (*PAY_ROUTES, *API_ROUTES, *PAGE_ROUTES, *CONTROL_ROUTES):
+    for method, path, handler in ROUTES:
         app.router.add_route(method, path, handler)
     app.cleanup_ctx.append(_deliver)
     return app
 
 
 async def _deliver(app: web.Application) -> AsyncIterator[None]:
-    postman = Postman(app[WORLD])
+    postman = Postman(app[WORLD], TICKS)
     app[POSTMAN] = postman
     rounds = asyncio.create_task(postman.run())
     yield

@@ -7,6 +7,7 @@ A plan is in the store before the first attempt, and an attempt is written down 
 
 import asyncio
 import json
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +38,9 @@ WRITE_DELIVERED = "UPDATE notifications SET state = 'delivered', next_s = NULL W
 WRITE_RESULT = "UPDATE notifications SET state = ?, attempts = attempts + 1, next_s = ?, copies = 1 WHERE id = ?"
 
 
+Tick = Callable[[World], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What one HTTP call to the merchant came to; `status` is None where no answer came."""
@@ -54,10 +58,11 @@ class Attempt:
 
 
 class Postman:
-    """Delivers what is due and remembers what is on its way."""
+    """Delivers what is due and remembers what is on its way. Ticks are the parts that act by themselves in time."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, ticks: Sequence[Tick] = ()) -> None:
         self._world = world
+        self._ticks = ticks
         self._wake = asyncio.Event()
         self._on_the_way: dict[str, asyncio.Task[None]] = {}
         self._attempts_total = 0
@@ -68,7 +73,7 @@ class Postman:
         )
 
     async def run(self) -> None:
-        """Look for due notifications, ten times a second and whenever woken."""
+        """Let time pass and look for due notifications, ten times a second and whenever woken."""
         while True:
             self._start_due()
             with suppress(TimeoutError):
@@ -98,6 +103,8 @@ class Postman:
         return self._attempts_total - before
 
     def _start_due(self) -> None:
+        for tick in self._ticks:
+            tick(self._world)
         due = self._world.store.rows(DUE, self._world.now_s(), MOST_IN_FLIGHT)
         for row in due:
             if row["id"] not in self._on_the_way and len(self._on_the_way) < MOST_IN_FLIGHT:

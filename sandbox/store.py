@@ -83,40 +83,26 @@ RETURNING count
 SAVE_SETTING = (
     "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
-WIPE = """
-BEGIN IMMEDIATE;
-DELETE FROM apps;
-DELETE FROM templates;
-DELETE FROM merchants;
-DELETE FROM users;
-DELETE FROM openids;
-DELETE FROM codes;
-DELETE FROM tokens;
-DELETE FROM followers;
-DELETE FROM credits;
-DELETE FROM messages;
-DELETE FROM shipping;
-DELETE FROM orders;
-DELETE FROM notifications;
-DELETE FROM attempts;
-DELETE FROM nonces;
-DELETE FROM statement_links;
-DELETE FROM counters;
-DELETE FROM settings;
-COMMIT;
-"""
+TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+COLUMNS = "SELECT name FROM pragma_table_info(?)"
+# Columns younger than their table: a file of an earlier version gets them at the next start.
+YOUNGER_COLUMNS: tuple[tuple[str, str, str], ...] = ()
 
 
 class Store:
-    """One connection to the sandbox's file; every statement outside `change` commits by itself."""
+    """One connection to the sandbox's file. Every statement outside `change` commits by itself."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *schemas: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(file, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(SCHEMA)
+        for schema in schemas or (SCHEMA,):
+            self._db.executescript(schema)
+        for table, column, declaration in YOUNGER_COLUMNS:
+            if column not in {row["name"] for row in self.rows(COLUMNS, table)}:
+                self.run(f"ALTER TABLE {table} ADD COLUMN {column} {declaration}")
 
     def close(self) -> None:
         self._db.close()
@@ -163,7 +149,9 @@ class Store:
 
     def wipe(self) -> None:
         """Forget everything (the keys live in files of their own)."""
-        self._db.executescript(WIPE)
+        with self.change():
+            for row in self.rows(TABLES):
+                self.run(f"DELETE FROM {row['name']}")  # noqa: S608 - the names are the schema's own
 
 
 def as_dict(row: Row) -> dict[str, Any]:
