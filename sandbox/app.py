@@ -7,7 +7,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from sandbox import keys, store, wechat_routes
+from sandbox import alipay_tables, keys, store, wechat_routes
+from sandbox.alipay_keys import AlipayKeys
 from sandbox.clock import SharedClock
 from sandbox.hostile import Hostility
 from sandbox.notifications import POSTMAN, Postman, Tick
@@ -20,7 +21,7 @@ STATE_FILE = "sandbox.sqlite3"
 NOT_COUNTED = ("/control", "/cashier")
 
 # What each part keeps in the store, what it answers, and what it does by itself as time goes by.
-SCHEMAS = (store.SCHEMA,)
+SCHEMAS = (store.SCHEMA, alipay_tables.SCHEMA)
 ROUTES: tuple[tuple[str, str, Handler], ...] = (*wechat_routes.ROUTES,)
 TICKS: tuple[Tick, ...] = ()
 
@@ -42,6 +43,7 @@ def make_app(data_dir: Path, clock_file: Path | None = None) -> web.Application:
         clock=SharedClock(clock_file or data_dir / CLOCK_FILE),
         store=books,
         keys=keys.load_or_create(data_dir),
+        alipay=AlipayKeys(data_dir),
         hostile=Hostility(books),
     )
     for method, path, handler in ROUTES:

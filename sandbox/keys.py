@@ -52,14 +52,14 @@ class PlatformKeys:
 def load_or_create(directory: Path) -> PlatformKeys:
     """The keys in `directory`; whatever is missing there is made first."""
     directory.mkdir(parents=True, exist_ok=True)
-    signing_key = _private_key(directory / "public-mode-key.pem")
+    signing_key = private_key(directory / "public-mode-key.pem")
     id_file = directory / "public-key-id"
     if not id_file.exists():
-        _write(id_file, PUBLIC_KEY_ID_PREFIX + "0000" + "".join(str(secrets.randbelow(10)) for _ in range(24)))
-    certificate_key = _private_key(directory / "certificate-key.pem")
+        write(id_file, PUBLIC_KEY_ID_PREFIX + "0000" + "".join(str(secrets.randbelow(10)) for _ in range(24)))
+    certificate_key = private_key(directory / "certificate-key.pem")
     certificate_file = directory / "certificate.pem"
     if not certificate_file.exists():
-        _write(certificate_file, _self_made_certificate(certificate_key))
+        write(certificate_file, _self_made_certificate(certificate_key))
     certificate_pem = certificate_file.read_text()
     certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
     return PlatformKeys(
@@ -71,12 +71,13 @@ def load_or_create(directory: Path) -> PlatformKeys:
     )
 
 
-def _private_key(file: Path) -> rsa.RSAPrivateKey:
+def private_key(file: Path) -> rsa.RSAPrivateKey:
+    """The key in `file`, made first where there is none."""
     if not file.exists():
         fresh = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         form = serialization.PrivateFormat.PKCS8
         pem = fresh.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-        _write(file, pem.decode())
+        write(file, pem.decode())
     key = serialization.load_pem_private_key(file.read_bytes(), None)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise ValueError(f"{file.name} holds no RSA key")
@@ -101,7 +102,8 @@ def _self_made_certificate(key: rsa.RSAPrivateKey) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _write(file: Path, text: str) -> None:
+def write(file: Path, text: str) -> None:
+    """Replace a file at once, readable by its owner alone."""
     fresh = file.with_suffix(".new")
     fresh.touch(mode=0o600)
     fresh.write_text(text)

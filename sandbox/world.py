@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from sandbox.alipay_keys import AlipayKeys
 from sandbox.clock import SharedClock
 from sandbox.hostile import Hostility
 from sandbox.keys import PlatformKeys
@@ -17,6 +18,7 @@ class World:
     clock: SharedClock
     store: Store
     keys: PlatformKeys
+    alipay: AlipayKeys
     hostile: Hostility
 
     def now_s(self) -> float:
