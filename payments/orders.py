@@ -163,7 +163,7 @@ async def place(
         if _is_same(held, payer, way, digest=digest, now=tx.now):
             return Placed(held["id"], held["amount_fen"], held["expires_at"])
     if holding:
-        await _refuse_or_replace(tx, payer, holding, res)
+        await _refuse_or_replace(tx, payer, holding, res, by_staff=actor.kind == "staff")
     community_id = _one_community([each for _, each in priced])
     items = [each.item_id for _, each in priced]
     chosen = await merchants.choice(tx, community_id, item_ids=items, channel=way.channel)
@@ -201,11 +201,16 @@ def _is_same(held: Record, payer: Payer, way: Way, *, digest: bytes, now: dateti
     return same_wish and bool(held["expires_at"] - now > STILL_USABLE)
 
 
-async def _refuse_or_replace(tx: Tx, payer: Payer, holding: Sequence[Record], res: Resources) -> None:
-    """A changed mind and an expired order are closed first; somebody else's live order is respected."""
+async def _refuse_or_replace(
+    tx: Tx, payer: Payer, holding: Sequence[Record], res: Resources, *, by_staff: bool
+) -> None:
+    """A changed mind and an expired order are closed first; somebody else's live order is respected.
+
+    Whoever stands at the counter is served: staff close what others ask for online.
+    """
     for held in holding:
         payer_id = held["payer_person_id"]
-        if payer_id is not None and payer_id != payer.person_id and held["expires_at"] > tx.now:
+        if not by_staff and payer_id is not None and payer_id != payer.person_id and held["expires_at"] > tx.now:
             known = (await people.masked(tx, res.keyring, [payer_id])).get(payer_id)
             who = known.name if known and known.name else "家人"
             raise BeingPaid(f"{who}正在支付其中的账单，请稍后再看，不要重复支付。", payer=who)
