@@ -63,6 +63,21 @@ ONE_OF_STAFF = f"""
      WHERE b.id = $2 AND b.community_id = ANY ($1::uuid[])
 """
 
+# What is open of some houses, and what names a person as liable, wherever.
+OPEN_OF = f"""
+{_COLUMNS}
+     WHERE b.community_id = ANY ($1::uuid[]) AND (b.house_id = ANY ($2::uuid[]) OR b.liable_person_id = $3)
+       AND b.state = ANY ($4::text[])
+     ORDER BY b.due_on, b.id
+     LIMIT 200
+"""
+
+ISSUED_IN = """
+    SELECT count(*)
+      FROM bill b JOIN billing_run r ON r.id = b.run_id AND r.state = 'PUBLISHED'
+     WHERE b.id = ANY ($1::uuid[]) AND b.community_id = $2
+"""
+
 LINES = """
     SELECT seq, label, inputs, area_cm2, coefficient, exact_num, exact_den, amount_fen
       FROM bill_line WHERE bill_id = $1 ORDER BY seq
@@ -120,6 +135,20 @@ async def of_house(
     """The bills of a house for staff of its community, newest period first; none for foreign houses."""
     day, bill_id = before or (None, None)
     return await db.fetch(OF_HOUSE, list(communities), house_id, list(states), day, bill_id, limit)
+
+
+async def open_of(
+    db: Reader, communities: Sequence[UUID], *, house_ids: Sequence[UUID], person_id: UUID | None
+) -> list[Record]:
+    """What is still to be paid for these houses or by this person, the longest due first; at most 200 bills."""
+    return await db.fetch(OPEN_OF, list(communities), list(house_ids), person_id, list(OPEN_BILLS))
+
+
+async def require_in(db: Reader, community_id: UUID, *, bill_ids: Sequence[UUID]) -> None:
+    """NotFound unless all of these bills are of the community and issued."""
+    wanted = sorted(set(bill_ids))
+    if await db.fetchval(ISSUED_IN, wanted, community_id) != len(wanted):
+        raise NotFound
 
 
 async def one_of_staff(db: Reader, communities: Sequence[UUID], *, bill_id: UUID) -> Record:

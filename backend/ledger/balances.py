@@ -6,7 +6,7 @@ from datetime import date
 from uuid import UUID
 
 from backend.kernel.db import Reader
-from backend.ledger.accounts import CHART, Code
+from backend.ledger.accounts import CHART, Code, Key
 
 # Indexes posting_debit and posting_credit; one account at a time.
 ACCOUNT_BALANCE = """
@@ -14,7 +14,7 @@ ACCOUNT_BALANCE = """
          - (SELECT coalesce(sum(amount_fen), 0) FROM posting WHERE credit_account = $1)
 """
 
-HOUSE_ACCOUNT = "SELECT id FROM account WHERE community_id = $1 AND code = 'receivable' AND subject_id = $2"
+ACCOUNT = "SELECT id FROM account WHERE community_id = $1 AND code = $2 AND subject_id = $3"
 
 TRIAL_BALANCE = """
     WITH moved AS (
@@ -55,10 +55,15 @@ async def account_balance(db: Reader, account_id: int) -> int:
     return int(await db.fetchval(ACCOUNT_BALANCE, account_id))
 
 
-async def house_balance(db: Reader, *, community_id: UUID, house_id: UUID) -> int:
-    """What a house owes, in fen: the balance of its receivable account, 0 where nothing was ever posted."""
-    account_id = await db.fetchval(HOUSE_ACCOUNT, community_id, house_id)
+async def balance_of(db: Reader, key: Key) -> int:
+    """Debits less credits of the account named by `key`, in fen, 0 where nothing was ever posted."""
+    account_id = await db.fetchval(ACCOUNT, key.community_id, key.code.value, key.subject_id)
     return 0 if account_id is None else await account_balance(db, account_id)
+
+
+async def house_balance(db: Reader, *, community_id: UUID, house_id: UUID) -> int:
+    """What a house owes, in fen: the balance of its receivable account."""
+    return await balance_of(db, Key(community_id, Code.RECEIVABLE, house_id))
 
 
 async def trial_balance(db: Reader, *, community_ids: Sequence[UUID], booked_on: date) -> tuple[TrialLine, ...]:

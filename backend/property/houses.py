@@ -48,6 +48,7 @@ NAMED = f"""
      ORDER BY h.search_key <> $2
      LIMIT 2
 """  # noqa: S608 - columns are constants
+OF_PAY_CODE = f"SELECT {_COLUMNS} FROM house h WHERE h.pay_code = $1"  # noqa: S608 - columns are constants
 PLACES = """
     SELECT h.id, b.name, u.code FROM house h JOIN building b ON b.id = h.building_id JOIN unit u ON u.id = h.unit_id
      WHERE h.id = ANY($1::uuid[])
@@ -146,6 +147,14 @@ async def change(tx: Tx, actor: Actor, *, house_id: UUID, features: Features) ->
 async def one(db: Reader, house_id: UUID) -> House:
     """The house of an id; raises NotFound."""
     row = await db.fetchrow(ONE, house_id)
+    if row is None:
+        raise NotFound
+    return _house(row)
+
+
+async def of_pay_code(db: Reader, pay_code: str) -> House:
+    """The house whose paper code this is; raises NotFound."""
+    row = await db.fetchrow(OF_PAY_CODE, pay_code)
     if row is None:
         raise NotFound
     return _house(row)
