@@ -45,7 +45,7 @@ from miniprogram_api import messages as resident_messages
 from miniprogram_api import payments as resident_payments
 from payments import admin as payments_admin
 from payments import approvals as payment_approvals
-from payments import callbacks
+from payments import callbacks, merchant_admin
 from payments import checks as payment_checks
 from payments import figures as payment_figures
 from payments import handlers as payment_handlers
@@ -81,6 +81,7 @@ ROUTES: tuple[Route, ...] = (
     *roster_admin.ROUTES,
     *fee_admin.ROUTES,
     *messages_admin.ROUTES,
+    *merchant_admin.ROUTES,
     *payments_admin.ROUTES,
     *callbacks.ROUTES,
 )

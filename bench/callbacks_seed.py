@@ -21,7 +21,7 @@ from bench import loopback
 from bench.rig import Rig
 from payments import merchants
 from payments.channels import wechat_signing
-from payments.merchants import Keys
+from payments.merchant_keys import Keys
 from tests import vectors
 
 PLATFORM_KEY_ID = "PUB_KEY_ID_0000000000000000000000000000000001"

@@ -1,133 +1,33 @@
-"""Staff's side of payments: merchants, orders, asking the channel, differences."""
+"""Staff's side of payments: orders, asking the channel, differences."""
 
 from typing import Any
 from uuid import UUID
 
-from backend.fees import items
-from backend.kernel.db import Tx
 from backend.kernel.errors import ChannelUnknown, Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from backend.kernel.http import Call, Route, decode_cursor, encode_cursor
 from backend.kernel.ratelimit import Rule
-from payments import approvals, asking, differences, history, merchants
-from payments.channels.base import Channel
+from payments import asking, differences, history
 from payments.history import Payment
-from payments.merchants import Keys
-from payments.models import Difference, Merchant
+from payments.models import Difference
 from payments.schemas import (
     Asked,
     AttemptView,
     DifferenceList,
     DifferenceQuery,
     DifferenceView,
-    KeysProposal,
     LineView,
-    MerchantCreate,
-    MerchantKeys,
-    MerchantList,
-    MerchantView,
     OrderDetail,
     OrderList,
     OrderQuery,
     OrderView,
-    Proposed,
-    Reason,
     Resolution,
 )
 from payments.states import DifferenceClass, DifferenceState
 
-READ_MERCHANTS = "merchant.read"
-MANAGE_MERCHANTS = "merchant.manage"
 READ_PAYMENTS = "payment.read"
 ASK_CHANNEL = "payment.ask"
 READ_DIFFERENCES = "difference.read"
 RESOLVE_DIFFERENCES = "difference.resolve"
-
-
-async def list_merchants(call: Call[None, None]) -> MerchantList:
-    """GET /admin/v1/merchants."""
-    rows = await Merchant.filter(company_id=_company(call, READ_MERCHANTS)).using_db(call.res.db.orm).order_by("-id")
-    return MerchantList(items=[_merchant(call, row) for row in rows])
-
-
-async def show_merchant(call: Call[None, None]) -> MerchantView:
-    """GET /admin/v1/merchants/{merchant_id}."""
-    return await _one_merchant(call, READ_MERCHANTS)
-
-
-async def create_merchant(call: Call[MerchantCreate, None]) -> MerchantView:
-    """POST /admin/v1/merchants."""
-    company_id, body = _company(call, MANAGE_MERCHANTS), call.body
-    if body.community_id is not None:
-        call.principal.require_community(MANAGE_MERCHANTS, body.community_id)
-
-    async def work(tx: Tx) -> MerchantView:
-        if body.item_id is not None:
-            await items.row_of(tx, body.item_id, communities=(body.community_id,) if body.community_id else ())
-        made = await merchants.create(
-            tx,
-            call.principal.actor,
-            keyring=call.res.keyring,
-            mode=call.res.settings.mode,
-            company_id=company_id,
-            community_id=body.community_id,
-            item_id=body.item_id,
-            mchid=body.mchid,
-            appid=body.appid,
-            name=body.name,
-            keys=_keys(body.keys),
-        )
-        return _merchant(call, await Merchant.get(id=made.id, using_db=tx.orm))
-
-    return await call.once(work, MerchantView)
-
-
-async def propose_keys(call: Call[KeysProposal, None]) -> Proposed:
-    """POST /admin/v1/merchants/{merchant_id}/keys."""
-    company_id = _company(call, MANAGE_MERCHANTS)
-
-    async def work(tx: Tx) -> Proposed:
-        approval = await approvals.propose_keys(
-            tx,
-            call.principal.actor,
-            keyring=call.res.keyring,
-            mode=call.res.settings.mode,
-            company_id=company_id,
-            merchant_id=call.ids["merchant_id"],
-            keys=_keys(call.body.keys),
-            reason=call.body.reason,
-        )
-        return Proposed(approval_id=approval.id)
-
-    return await call.once(work, Proposed)
-
-
-async def pause_merchant(call: Call[Reason, None]) -> MerchantView:
-    """POST /admin/v1/merchants/{merchant_id}/pause: no new orders; callbacks go on."""
-    return await _set_paused(call, paused=True)
-
-
-async def resume_merchant(call: Call[Reason, None]) -> MerchantView:
-    """POST /admin/v1/merchants/{merchant_id}/resume."""
-    return await _set_paused(call, paused=False)
-
-
-async def _set_paused(call: Call[Reason, None], *, paused: bool) -> MerchantView:
-    known = await _one_merchant(call, MANAGE_MERCHANTS)
-    await call.res.db.transact(
-        lambda tx: merchants.set_paused(
-            tx, call.principal.actor, merchant_id=known.id, paused=paused, reason=call.body.reason
-        )
-    )
-    return await _one_merchant(call, MANAGE_MERCHANTS)
-
-
-async def retire_merchant(call: Call[Reason, None]) -> MerchantView:
-    """POST /admin/v1/merchants/{merchant_id}/retire."""
-    known = await _one_merchant(call, MANAGE_MERCHANTS)
-    await call.res.db.transact(
-        lambda tx: merchants.retire(tx, call.principal.actor, merchant_id=known.id, reason=call.body.reason)
-    )
-    return await _one_merchant(call, MANAGE_MERCHANTS)
 
 
 async def list_orders(call: Call[None, OrderQuery]) -> OrderList:
@@ -197,26 +97,8 @@ async def resolve_difference(call: Call[Resolution, None]) -> DifferenceView:
     return await _one_difference(call, RESOLVE_DIFFERENCES)
 
 
-def _company(call: Call[Any, Any], permission: str) -> UUID:
-    """The company whose merchants the principal sees; NotFound for roles of single communities."""
-    return call.principal.require_company(permission)
-
-
 def _before(cursor: str | None) -> UUID | None:
     return decode_cursor(cursor, (UUID,))[0] if cursor else None
-
-
-def _keys(body: MerchantKeys) -> Keys:
-    return Keys(body.serial_no, body.private_key_pem, body.api_v3_key, body.platform_keys)
-
-
-async def _one_merchant(call: Call[Any, Any], permission: str) -> MerchantView:
-    row = await Merchant.get_or_none(
-        id=call.ids["merchant_id"], company_id=_company(call, permission), using_db=call.res.db.orm
-    )
-    if row is None:
-        raise NotFound
-    return _merchant(call, row)
 
 
 async def _payment(call: Call[Any, Any], permission: str) -> Payment:
@@ -233,24 +115,6 @@ async def _one_difference(call: Call[Any, Any], permission: str) -> DifferenceVi
     if row is None:
         raise NotFound
     return _difference(row)
-
-
-def _merchant(call: Call[Any, Any], row: Merchant) -> MerchantView:
-    return MerchantView(
-        id=row.id,
-        community_id=row.community_id,
-        item_id=row.item_id,
-        channel=row.channel,
-        mchid=row.mchid,
-        appid=row.appid,
-        name=row.name,
-        serial_no=row.serial_no,
-        platform_serials=sorted(row.platform_keys),
-        notify_url=merchants.notify_url(call.res.settings.public_url, Channel(row.channel), row.id),
-        paused=row.paused,
-        created_at=row.created_at,
-        retired_at=row.retired_at,
-    )
 
 
 def _order(payment: Payment) -> OrderView:
@@ -294,35 +158,6 @@ _ONE = (*_READ, NotFound)
 _CHANGE = (*_ONE, Conflict, Invalid)
 
 ROUTES = (
-    Route(
-        "GET", "/admin/v1/merchants", list_merchants, READ_MERCHANTS, "收款商户列表",
-        answer=MerchantList, errors=_ONE,
-    ),
-    Route(
-        "POST", "/admin/v1/merchants", create_merchant, MANAGE_MERCHANTS, "新增收款商户",
-        body=MerchantCreate, answer=MerchantView, status=201, errors=_CHANGE, creates=True,
-    ),
-    Route(
-        "GET", "/admin/v1/merchants/{merchant_id}", show_merchant, READ_MERCHANTS, "收款商户",
-        answer=MerchantView, errors=_ONE,
-    ),
-    Route(
-        "POST", "/admin/v1/merchants/{merchant_id}/keys", propose_keys, MANAGE_MERCHANTS,
-        "申请更换商户密钥，由另一位管理员审批",
-        body=KeysProposal, answer=Proposed, status=201, errors=_CHANGE, creates=True,
-    ),
-    Route(
-        "POST", "/admin/v1/merchants/{merchant_id}/pause", pause_merchant, MANAGE_MERCHANTS, "暂停线上收款",
-        body=Reason, answer=MerchantView, errors=_CHANGE,
-    ),
-    Route(
-        "POST", "/admin/v1/merchants/{merchant_id}/resume", resume_merchant, MANAGE_MERCHANTS, "恢复线上收款",
-        body=Reason, answer=MerchantView, errors=_CHANGE,
-    ),
-    Route(
-        "POST", "/admin/v1/merchants/{merchant_id}/retire", retire_merchant, MANAGE_MERCHANTS, "停用收款商户",
-        body=Reason, answer=MerchantView, errors=_CHANGE,
-    ),
     Route(
         "GET", "/admin/v1/orders", list_orders, READ_PAYMENTS, "支付单列表",
         query=OrderQuery, answer=OrderList, errors=(*_READ, Invalid),

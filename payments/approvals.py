@@ -13,8 +13,9 @@ from backend.kernel.config import Mode
 from backend.kernel.crypto import Keyring
 from backend.kernel.db import Tx
 from backend.kernel.errors import NotFound
-from payments import merchants
-from payments.merchants import Keys
+from payments import merchant_keys, merchants
+from payments.channels.base import Channel
+from payments.merchant_keys import Keys
 
 MERCHANT_KEYS = "payments.merchant_keys"
 
@@ -26,8 +27,10 @@ async def propose_keys(
     row = await tx.fetchrow(merchants.LOAD, merchant_id)
     if row is None or row["company_id"] != company_id or row["retired_at"] is not None:
         raise NotFound
-    merchants.check(row["mchid"], row["appid"], keys, mode)
-    private_key, api_v3_key = merchants.seal(keyring, merchant_id, keys)
+    if row["channel"] == Channel.COUNTER:
+        raise NotFound
+    merchant_keys.check(merchant_keys.account_of(row), keys, mode)
+    sealed = merchant_keys.seal(keyring, merchant_id, keys)
     return await approvals.propose(
         tx,
         actor,
@@ -38,8 +41,9 @@ async def propose_keys(
             "merchant_id": str(merchant_id),
             "version": row["version"],
             "serial_no": keys.serial_no,
-            "private_key": private_key.hex(),
-            "api_v3_key": api_v3_key.hex(),
+            "root_serial_no": keys.root_serial_no,
+            "private_key": sealed.private_key.hex(),
+            "api_v3_key": sealed.api_v3_key.hex() if sealed.api_v3_key else None,
             "platform_keys": dict(keys.platform_keys),
         },
         shown={
@@ -59,8 +63,9 @@ async def apply_keys(tx: Tx, approval: Approval, actor: Actor) -> None:
         merchant_id,
         new["version"],
         new["serial_no"],
+        new["root_serial_no"],
         bytes.fromhex(new["private_key"]),
-        bytes.fromhex(new["api_v3_key"]),
+        bytes.fromhex(new["api_v3_key"]) if new["api_v3_key"] else None,
         new["platform_keys"],
     )
     if row is None:

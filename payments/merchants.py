@@ -2,12 +2,12 @@
 
 A merchant collects for a company, one of its communities, or one item there; the most particular one is chosen. Pausing
 one stops new orders, never callbacks; a retired one still settles what it was ordered to collect. A change needs no
-restart: a process looks at the row again after `FRESH_S`. Live mode refuses the sandbox's keys, when they are entered
-and when they are opened.
+restart: a process looks at the row again after `FRESH_S`. The counter (收费窗口) of a company is a merchant without
+keys, made when it is first needed.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,18 +16,18 @@ from weakref import WeakKeyDictionary
 from backend.kernel import audit
 from backend.kernel.audit import Actor
 from backend.kernel.config import ConfigError, Mode
-from backend.kernel.crypto import Context, Keyring
+from backend.kernel.crypto import Keyring
 from backend.kernel.db import Database, Reader, Record, Tx
-from backend.kernel.errors import Conflict, Invalid, NotFound, Unavailable
+from backend.kernel.errors import Conflict, NotFound
 from backend.kernel.ids import uuid7
 from backend.kernel.resources import Resources
-from payments.channels import wechat_merchant
+from payments import merchant_keys
 from payments.channels.base import Channel, OnlineChannel
-from payments.channels.wechat_merchant import KeyRefused
 from payments.channels.wechat_v3 import WechatPayV3
+from payments.merchant_keys import ALIPAY_SANDBOX_APP, SANDBOX_KEY, Account, Keys
 
 FRESH_S = 5
-SANDBOX_KEY = "PUB_KEY_ID_0000"
+COUNTER_APP = "counter"
 
 LOAD = "SELECT * FROM merchant WHERE id = $1"
 
@@ -47,28 +47,37 @@ CHOOSE = """
 """
 
 INSERT = """
-    INSERT INTO merchant (id, company_id, community_id, item_id, channel, mchid, appid, name, serial_no,
-                          private_key_sealed, api_v3_key_sealed, platform_keys, created_at)
-    VALUES ($1, $2, $3, $4, 'wechat', $5, $6, $7, $8, $9, $10, $11, $12)
+    INSERT INTO merchant (id, company_id, community_id, item_id, channel, mchid, appid, sub_mchid, sub_appid, name,
+                          serial_no, root_serial_no, private_key_sealed, api_v3_key_sealed, platform_keys, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
     ON CONFLICT DO NOTHING
     RETURNING id
 """
 
+ADD_COUNTER = """
+    INSERT INTO merchant (id, company_id, channel, mchid, appid, name, serial_no, platform_keys, created_at)
+    VALUES ($1, $2, 'counter', $3, $4, '收费窗口', '', '{}', $5)
+    ON CONFLICT DO NOTHING
+"""
+
+COUNTER = "SELECT * FROM merchant WHERE company_id = $1 AND channel = 'counter' AND retired_at IS NULL"
+
 SET_PAUSED = """
     UPDATE merchant SET paused = $2, version = version + 1
-     WHERE id = $1 AND retired_at IS NULL
+     WHERE id = $1 AND retired_at IS NULL AND channel <> 'counter'
  RETURNING coalesce(community_id, company_id) AS community_id
 """
 
 RETIRE = """
     UPDATE merchant SET retired_at = $2, version = version + 1
-     WHERE id = $1 AND retired_at IS NULL
+     WHERE id = $1 AND retired_at IS NULL AND channel <> 'counter'
  RETURNING coalesce(community_id, company_id) AS community_id
 """
 
 SET_KEYS = """
     UPDATE merchant
-       SET serial_no = $3, private_key_sealed = $4, api_v3_key_sealed = $5, platform_keys = $6, version = version + 1
+       SET serial_no = $3, root_serial_no = $4, private_key_sealed = $5, api_v3_key_sealed = $6, platform_keys = $7,
+           version = version + 1
      WHERE id = $1 AND version = $2
  RETURNING coalesce(community_id, company_id) AS community_id
 """
@@ -91,7 +100,8 @@ OF_SANDBOX = """
     SELECT name
       FROM merchant
      WHERE retired_at IS NULL
-       AND EXISTS (SELECT FROM jsonb_object_keys(platform_keys) AS serial WHERE starts_with(serial, $1))
+       AND (EXISTS (SELECT FROM jsonb_object_keys(platform_keys) AS serial WHERE starts_with(serial, $1))
+            OR (channel = 'alipay' AND starts_with(appid, $2)))
 """
 
 
@@ -116,16 +126,6 @@ class Merchant:
     def book(self) -> UUID:
         """Whose books take money of this merchant that no order explains: its community's, else the company's."""
         return self.community_id or self.company_id
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """The keys of a merchant as a person enters them."""
-
-    serial_no: str
-    private_key_pem: str
-    api_v3_key: str
-    platform_keys: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ async def merchant(res: Resources, merchant_id: UUID) -> Merchant:
         raise NotFound
     known = kept.get(merchant_id)
     if known is None or known.merchant.version != row["version"]:
-        known = _Kept(_opened(row, res.keyring, res.settings.mode), now_s)
+        known = _Kept(_of_row(row, merchant_keys.opened(row, res.keyring, res.settings.mode)), now_s)
         kept[merchant_id] = known
     known.looked_s = now_s
     return known.merchant
@@ -185,8 +185,8 @@ def wechat(res: Resources) -> WechatPayV3:
 
 async def refuse_sandbox(db: Reader, mode: Mode) -> None:
     """ConfigError when live mode would start with a merchant of the sandbox."""
-    if mode is Mode.LIVE and (found := await db.fetchval(OF_SANDBOX, SANDBOX_KEY)):
-        raise ConfigError(f"收款商户“{found}”使用的是沙箱的微信支付公钥，正式环境不能启动。请先停用它。")
+    if mode is Mode.LIVE and (found := await db.fetchval(OF_SANDBOX, SANDBOX_KEY, ALIPAY_SANDBOX_APP)):
+        raise ConfigError(f"收款商户“{found}”使用的是沙箱的密钥，正式环境不能启动。请先停用它。")
 
 
 def notify_url(public_url: str, by: Channel, merchant_id: UUID) -> str:
@@ -209,6 +209,15 @@ async def choice(
     return Choice(rows[0]["id"], rows[0]["appid"], rows[0]["paused"])
 
 
+async def counter(tx: Tx, company_id: UUID) -> Merchant:
+    """The one counter of a company, made when there is none."""
+    await tx.execute(ADD_COUNTER, uuid7(tx.now), company_id, company_id.hex, COUNTER_APP, tx.now)
+    row = await tx.fetchrow(COUNTER, company_id)
+    if row is None:
+        raise Conflict
+    return _of_row(row, None)
+
+
 async def create(
     tx: Tx,
     actor: Actor,
@@ -222,32 +231,28 @@ async def create(
     appid: str,
     name: str,
     keys: Keys,
+    channel: Channel = Channel.WECHAT,
+    sub_mchid: str | None = None,
+    sub_appid: str | None = None,
 ) -> Created:
     """Add a merchant for a scope; Invalid for keys that do not work, Conflict `merchant_exists` for a taken scope."""
-    check(mchid, appid, keys, mode)
+    merchant_keys.check(Account(channel, mchid, appid, sub_mchid, sub_appid), keys, mode)
     merchant_id = uuid7(tx.now)
-    private_key, api_v3_key = seal(keyring, merchant_id, keys)
+    sealed = merchant_keys.seal(keyring, merchant_id, keys)
     added = await tx.fetchval(
-        INSERT,
-        merchant_id,
-        company_id,
-        community_id,
-        item_id,
-        mchid,
-        appid,
-        name,
-        keys.serial_no,
-        private_key,
-        api_v3_key,
-        dict(keys.platform_keys),
+        INSERT, merchant_id, company_id, community_id, item_id, channel.value, mchid, appid, sub_mchid, sub_appid,
+        name, keys.serial_no, keys.root_serial_no, sealed.private_key, sealed.api_v3_key, dict(keys.platform_keys),
         tx.now,
-    )
+    )  # fmt: skip
     if added is None:
         raise Conflict("这个范围已经有收款商户，请先停用原来的商户。", code="merchant_exists")
     audit.record(
         tx, actor, action="payments.merchant_created", target=f"merchant:{merchant_id}",
         community_id=community_id or company_id,
-        after={"mchid": mchid, "appid": appid, "serial_no": keys.serial_no, "item_id": item_id},
+        after={
+            "channel": channel.value, "mchid": mchid, "appid": appid, "sub_mchid": sub_mchid, "sub_appid": sub_appid,
+            "serial_no": keys.serial_no, "item_id": item_id,
+        },
     )  # fmt: skip
     return Created(merchant_id)
 
@@ -290,50 +295,7 @@ async def refresh_certificates(res: Resources) -> int:
     return learned
 
 
-def seal(keyring: Keyring, merchant_id: UUID, keys: Keys) -> tuple[bytes, bytes]:
-    """Private key and APIv3 key as the row of `merchant_id` keeps them."""
-    return (
-        keyring.seal(keys.private_key_pem, _place(merchant_id, "private_key_sealed")),
-        keyring.seal(keys.api_v3_key, _place(merchant_id, "api_v3_key_sealed")),
-    )
-
-
-def check(mchid: str, appid: str, keys: Keys, mode: Mode) -> None:
-    """Invalid `sandbox_key` or `key_refused` for keys that must not or do not work."""
-    if mode is Mode.LIVE and _of_sandbox(keys.platform_keys):
-        raise Invalid("正式环境不能使用沙箱的微信支付公钥。", code="sandbox_key")
-    try:
-        wechat_merchant.load(
-            mchid,
-            appid,
-            serial_no=keys.serial_no,
-            private_key_pem=keys.private_key_pem,
-            api_v3_key=keys.api_v3_key,
-            platform_keys=keys.platform_keys,
-        )
-    except KeyRefused as error:
-        raise Invalid(str(error), code="key_refused") from error
-
-
-def _of_sandbox(platform_keys: Mapping[str, str]) -> bool:
-    return any(serial.startswith(SANDBOX_KEY) for serial in platform_keys)
-
-
-def _place(merchant_id: UUID, column: str) -> Context:
-    return Context("merchant", column, merchant_id)
-
-
-def _opened(row: Record, keyring: Keyring, mode: Mode) -> Merchant:
-    if mode is Mode.LIVE and _of_sandbox(row["platform_keys"]):
-        raise Unavailable("正式环境不能使用沙箱的商户，请更换收款商户。", code="sandbox_merchant")
-    keys = wechat_merchant.load(
-        row["mchid"],
-        row["appid"],
-        serial_no=row["serial_no"],
-        private_key_pem=keyring.open(row["private_key_sealed"], _place(row["id"], "private_key_sealed")),
-        api_v3_key=keyring.open(row["api_v3_key_sealed"], _place(row["id"], "api_v3_key_sealed")),
-        platform_keys=row["platform_keys"],
-    )
+def _of_row(row: Record, keys: Any) -> Merchant:
     return Merchant(
         id=row["id"],
         company_id=row["company_id"],

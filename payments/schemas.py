@@ -1,4 +1,4 @@
-"""What staff send and read of payments, field by field; no secret is ever in an answer (security: API3)."""
+"""What staff send and read of orders and differences, field by field (security: API3)."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,12 +11,6 @@ from payments.states import AttemptState, DifferenceClass, DifferenceState, Orde
 
 ID = "01991b2a-7c00-7000-8000-000000000001"
 _NOW = "2026-09-01T02:00:00Z"
-_KEYS = {
-    "serial_no": "5157F09EFDC096DE15EBE81A47057A7232F1B8E1",
-    "private_key_pem": "-----BEGIN PRIVATE KEY-----…",
-    "api_v3_key": "0123456789abcdef0123456789ABCDEF",
-    "platform_keys": {"PUB_KEY_ID_0114232134912410000000000000": "-----BEGIN PUBLIC KEY-----…"},
-}
 _ORDER = {
     "id": ID,
     "community_id": ID,
@@ -31,82 +25,6 @@ _ORDER = {
     "close_reason": None,
     "disputed": False,
 }
-
-
-class MerchantKeys(Strict):
-    """Keys as WeChat Pay's console gives them; they are sealed at once and never shown again."""
-
-    model_config = example(**_KEYS)
-    serial_no: str = Field(pattern=r"^[0-9A-Fa-f]{1,64}$")
-    private_key_pem: str = Field(min_length=1, max_length=8_192, repr=False)
-    api_v3_key: str = Field(min_length=32, max_length=32, repr=False)
-    platform_keys: dict[str, str] = Field(max_length=8)
-
-
-class MerchantCreate(Strict):
-    """A merchant for the company, for one community, or for one item of it."""
-
-    model_config = example(
-        community_id=None,
-        item_id=None,
-        mchid="1900007291",
-        appid="wxd678efh567hg6787",
-        name="邻里物业微信支付",
-        keys=_KEYS,
-    )
-    community_id: UUID | None = None
-    item_id: UUID | None = None
-    mchid: str = Field(pattern=r"^[0-9]{8,32}$")
-    appid: str = Field(pattern=r"^[0-9A-Za-z]{8,32}$")
-    name: str = Field(min_length=1, max_length=60)
-    keys: MerchantKeys
-
-
-class MerchantView(Strict):
-    """A merchant without its secrets."""
-
-    model_config = example(
-        id=ID,
-        community_id=None,
-        item_id=None,
-        channel="wechat",
-        mchid="1900007291",
-        appid="wxd678efh567hg6787",
-        name="邻里物业微信支付",
-        serial_no="5157F09EFDC096DE15EBE81A47057A7232F1B8E1",
-        platform_serials=["PUB_KEY_ID_0114232134912410000000000000"],
-        notify_url="https://wy.example.com/pay/notify/wechat/01991b2a-7c00-7000-8000-000000000001",
-        paused=False,
-        created_at=_NOW,
-        retired_at=None,
-    )
-    id: UUID
-    community_id: UUID | None
-    item_id: UUID | None
-    channel: str
-    mchid: str
-    appid: str
-    name: str
-    serial_no: str
-    platform_serials: list[str]
-    notify_url: str
-    paused: bool
-    created_at: datetime
-    retired_at: datetime | None
-
-
-class MerchantList(Strict):
-    """All merchants of the company."""
-
-    model_config = example(items=[])
-    items: list[MerchantView]
-
-
-class Reason(Strict):
-    """Why."""
-
-    model_config = example(reason="更换收款账户")
-    reason: str = Field(min_length=2, max_length=200)
 
 
 class OrderQuery(Page):
@@ -235,21 +153,6 @@ class Resolution(Strict):
     model_config = example(note="已联系业主，款项为重复支付，待退款。", escalate=False)
     note: str = Field(min_length=2, max_length=500)
     escalate: bool = False
-
-
-class Proposed(Strict):
-    """A change that waits for a second person."""
-
-    model_config = example(approval_id=ID)
-    approval_id: UUID
-
-
-class KeysProposal(Strict):
-    """New keys and why."""
-
-    model_config = example(keys=_KEYS, reason="商户 API 证书即将到期")
-    keys: MerchantKeys
-    reason: str = Field(min_length=2, max_length=200)
 
 
 class Asked(Strict):

@@ -15,7 +15,7 @@ from backend.kernel.resources import Resources
 from backend.ledger import accounts, postings
 from backend.ledger.accounts import Code, Key
 from payments import janitor, merchants, orders, prepay
-from payments.merchants import Keys
+from payments.merchant_keys import Keys
 from payments.orders import Payer
 from payments.payables import Kind, Wish
 from tests import factories, vectors

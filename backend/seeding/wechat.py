@@ -17,7 +17,7 @@ from backend.kernel.errors import Unavailable
 from backend.kernel.resources import Resources
 from backend.messaging.meanings import BILL_ISSUED, PAYMENT_RECEIVED
 from backend.messaging.templates import Channel
-from payments.merchants import Keys
+from payments.merchant_keys import Keys
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 OPEN_PLATFORM = "linli-demo"

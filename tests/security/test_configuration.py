@@ -17,7 +17,7 @@ from backend.kernel.config import Mode, Settings
 from backend.kernel.errors import Unavailable
 from backend.kernel.http import Route
 from backend.kernel.resources import Resources
-from payments import merchants
+from payments import merchant_keys
 from tests import factories, factories_payments, vectors
 from tests.conftest import Client, Sandbox, _serve, _stop
 
@@ -112,7 +112,7 @@ async def test_live_mode_takes_no_key_of_the_sandbox(sandbox_res: Resources, san
     place = await factories.community(res)
     merchant_id = await factories_payments.merchant(res, sandbox, place)
     platform = await res.db.fetchval("SELECT platform_keys FROM merchant WHERE id = $1", merchant_id)
-    assert all(serial.startswith(merchants.SANDBOX_KEY) for serial in platform)
+    assert all(serial.startswith(merchant_keys.SANDBOX_KEY) for serial in platform)
     admin = await factories.staff(res, place, "administrator", all_communities=True)
     keys = {
         "serial_no": vectors.MERCHANT_SERIAL, "private_key_pem": vectors.private_pem(vectors.key_m()),

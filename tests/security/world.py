@@ -26,7 +26,7 @@ from backend.property import applications, houses
 from backend.wechat import apps
 from backend.wechat.apps import AppKind
 from payments import merchants, orders
-from payments.merchants import Keys
+from payments.merchant_keys import Keys
 from payments.orders import Payer
 from payments.payables import Kind, Wish
 from tests import factories, factories_fees, factories_payments, vectors

@@ -6,8 +6,9 @@ import pytest
 
 from backend.kernel.config import ConfigError, Mode
 from backend.kernel.errors import Invalid
-from payments import merchants
-from payments.merchants import Keys
+from payments import merchant_keys, merchants
+from payments.channels.base import Channel
+from payments.merchant_keys import Account, Keys
 from tests import factories, vectors
 from tests.conftest import Client, Sandbox
 from tests.factories_payments import API_V3_KEY, Stage
@@ -141,9 +142,10 @@ async def test_orders_are_read_and_the_channel_is_asked_now(play: Stage, sandbox
 async def test_live_mode_refuses_the_keys_of_the_sandbox(play: Stage, sandbox: Sandbox) -> None:
     given = await _keys(sandbox)
     keys = Keys(given["serial_no"], given["private_key_pem"], given["api_v3_key"], given["platform_keys"])
-    merchants.check(vectors.MCHID, factories.APPID, keys, Mode.SANDBOX)
+    account = Account(Channel.WECHAT, vectors.MCHID, factories.APPID)
+    merchant_keys.check(account, keys, Mode.SANDBOX)
     with pytest.raises(Invalid) as refused:
-        merchants.check(vectors.MCHID, factories.APPID, keys, Mode.LIVE)
+        merchant_keys.check(account, keys, Mode.LIVE)
     assert refused.value.code == "sandbox_key"
     await merchants.refuse_sandbox(play.res.db, Mode.SANDBOX)
     with pytest.raises(ConfigError):
