@@ -27,7 +27,7 @@ logger = log.get_logger("housekeeping")
 
 async def expire_approvals(res: Resources, _period: str) -> None:
     """Mark approvals that nobody decided in time."""
-    await res.db.transact(approvals.expire)
+    await res.db.transact(lambda tx: approvals.expire(tx, res.approval_kinds))
 
 
 async def forget(res: Resources, _period: str) -> None:

@@ -74,7 +74,8 @@ async def decide(call: Call[DecisionBody, None]) -> ApprovalAnswer:
 
 
 async def withdraw(call: Call[None, None]) -> Nothing:
-    await call.res.db.transact(lambda tx: approvals.withdraw(tx, call.principal.actor, call.ids["approval_id"]))
+    who, kinds = call.principal.actor, call.res.approval_kinds
+    await call.res.db.transact(lambda tx: approvals.withdraw(tx, who, call.ids["approval_id"], kinds=kinds))
     return Nothing()
 
 

@@ -45,10 +45,12 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalKind:
-    """What an approval of this kind needs: the approver's permission, and how it is applied or refused."""
+    """What an approval of this kind needs: the approver's permission, how it is applied, and how that which was held
+    for it is let go when it is rejected, taken back or has expired."""
 
     permission: str
     apply: Callable[[Tx, Approval, Actor], Awaitable[None]]
+    drop: Callable[[Tx, Approval, Actor], Awaitable[None]] | None = None
 
 
 INSERT = """
@@ -69,6 +71,7 @@ DECIDE = """
 EXPIRE = """
     UPDATE approval SET state = 'EXPIRED', decided_at = $1
      WHERE state = 'PENDING' AND expires_at <= $1
+ RETURNING *
 """
 
 
@@ -132,6 +135,8 @@ async def decide(
         raise Conflict("该申请已过期，请重新提交。", code="approval_expired")
     if approve:
         await kinds[approval.kind].apply(tx, approval, actor)
+    else:
+        await _drop(tx, approval, actor, kinds)
     state = "APPROVED" if approve else "REJECTED"
     await tx.execute(DECIDE, approval_id, state, actor.id, tx.now, note)
     audit.record(
@@ -141,19 +146,27 @@ async def decide(
     return of_row(await tx.fetchrow(LOCK, approval_id) or row)
 
 
-async def withdraw(tx: Tx, actor: Actor, approval_id: UUID) -> None:
+async def withdraw(tx: Tx, actor: Actor, approval_id: UUID, *, kinds: Mapping[str, ApprovalKind]) -> None:
     """The proposer takes a pending approval back; NotFound for others."""
     row = await tx.fetchrow(LOCK, approval_id)
     if row is None or row["proposed_by"] != actor.id:
         raise NotFound
     if row["state"] != "PENDING":
         raise Conflict("该申请已经处理过了。", code="approval_decided")
+    await _drop(tx, of_row(row), actor, kinds)
     await tx.execute(DECIDE, approval_id, "WITHDRAWN", actor.id, tx.now, "")
     audit.record(
         tx, actor, action="approval.withdrawn", target=f"approval:{approval_id}", community_id=row["community_id"]
     )
 
 
-async def expire(tx: Tx) -> None:
+async def expire(tx: Tx, kinds: Mapping[str, ApprovalKind]) -> None:
     """Mark what nobody decided in time."""
-    await tx.execute(EXPIRE, tx.now)
+    for row in await tx.fetch(EXPIRE, tx.now):
+        await _drop(tx, of_row(row), audit.SYSTEM, kinds)
+
+
+async def _drop(tx: Tx, approval: Approval, actor: Actor, kinds: Mapping[str, ApprovalKind]) -> None:
+    kind = kinds.get(approval.kind)
+    if kind is not None and kind.drop is not None:
+        await kind.drop(tx, approval, actor)
