@@ -29,6 +29,7 @@ class Merchant(Model):
     sub_appid = fields.TextField(null=True)
     root_serial_no = fields.TextField(null=True)
     platform_keys: fields.Field[dict[str, str]] = fields.JSONField()
+    automatic_refund_fen = fields.BigIntField(default=2_000_000)
     paused = fields.BooleanField(default=False)
     version = fields.IntField(default=1)
     created_at = fields.DatetimeField()
@@ -165,6 +166,8 @@ class Refund(Model):
     submitted_at = fields.DatetimeField(null=True)
     finished_at = fields.DatetimeField(null=True)
     error = fields.TextField(null=True)
+    inbox_id = fields.BigIntField(null=True)
+    unapplied = fields.BooleanField(default=False)
 
     class Meta:
         table = "refund"

@@ -54,8 +54,14 @@ ALTER TABLE difference
     ADD CONSTRAINT difference_once UNIQUE (channel, transaction_no, class, subject),
     ADD CONSTRAINT difference_refunds CHECK (refunded_fen BETWEEN 0 AND refunding_fen AND refunding_fen <= booked_fen);
 
+-- What a merchant may give back by rule on one day; above it a difference waits for a person.
+ALTER TABLE merchant
+    ADD COLUMN automatic_refund_fen bigint NOT NULL DEFAULT 2000000
+        CONSTRAINT merchant_automatic_refund CHECK (automatic_refund_fen >= 0);
+
 -- A refund (退款), of a settled attempt or of money that stands in suspense for a difference; exactly one of both.
--- out_refund_no is our number at the channel. ask_at: when the channel is asked about it next.
+-- out_refund_no is our number at the channel. ask_at: when the channel is asked about it next. unapplied: it succeeded,
+-- but what it takes back was no longer there; its money stands in suspense.
 CREATE TABLE refund (
     id                uuid PRIMARY KEY,
     community_id      uuid NOT NULL,
@@ -84,17 +90,22 @@ CREATE TABLE refund (
     submitted_at      timestamptz,
     finished_at       timestamptz,
     error             text,
+    inbox_id          bigint,
+    unapplied         boolean NOT NULL DEFAULT false,
     CONSTRAINT refund_of_one CHECK (num_nonnulls(attempt_id, difference_id) = 1),
     CONSTRAINT refund_two_people CHECK (automatic OR approved_by IS NULL OR approved_by <> requested_by),
     CONSTRAINT refund_by_people CHECK (automatic OR requested_by IS NOT NULL),
     CONSTRAINT refund_approved CHECK (automatic OR state IN ('REQUESTED', 'REJECTED') OR approved_by IS NOT NULL),
-    CONSTRAINT refund_finished CHECK ((state IN ('SUCCEEDED', 'CLOSED', 'FAILED', 'REJECTED')) = (finished_at IS NOT NULL))
+    CONSTRAINT refund_finished CHECK ((state IN ('SUCCEEDED', 'CLOSED', 'FAILED', 'REJECTED')) = (finished_at IS NOT NULL)),
+    CONSTRAINT refund_unapplied CHECK (NOT unapplied OR state = 'SUCCEEDED')
 );
 CREATE UNIQUE INDEX refund_channel_no ON refund (channel, channel_refund_no) WHERE channel_refund_no IS NOT NULL;
 CREATE UNIQUE INDEX refund_automatic_once ON refund (difference_id) WHERE automatic AND state NOT IN ('CLOSED', 'FAILED');
 CREATE INDEX refund_attempt ON refund (attempt_id) WHERE attempt_id IS NOT NULL;
 CREATE INDEX refund_difference ON refund (difference_id) WHERE difference_id IS NOT NULL;
 CREATE INDEX refund_community ON refund (community_id, id DESC);
+CREATE INDEX refund_requested ON refund (requested_by, requested_at) WHERE requested_by IS NOT NULL;
+CREATE INDEX refund_automatic ON refund (merchant_id, requested_at) WHERE automatic;
 CREATE INDEX refund_to_ask ON refund (ask_at) WHERE ask_at IS NOT NULL;
 CREATE TRIGGER refund_moves BEFORE UPDATE ON refund FOR EACH ROW EXECUTE FUNCTION linli_check_move(
     'REQUESTED>APPROVED', 'REQUESTED>REJECTED', 'APPROVED>SUBMITTING',
