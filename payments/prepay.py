@@ -15,9 +15,15 @@ from backend.kernel.errors import AppError, ChannelUnknown, Conflict, NotFound, 
 from backend.kernel.failpoints import failpoint
 from backend.kernel.resources import Resources
 from payments import closing, merchants, orders
-from payments.channels.base import ChannelError, ChannelOutcomeUnknown, ChannelRateLimited, Method
+from payments.channels.base import (
+    ORDER_CLOSED,
+    ORDER_PAID,
+    ChannelError,
+    ChannelOutcomeUnknown,
+    ChannelRateLimited,
+    Method,
+)
 from payments.channels.wechat_signing import RequestPayment
-from payments.channels.wechat_v3 import ORDER_CLOSED, ORDER_PAID
 from payments.merchants import Merchant
 from payments.states import AttemptState
 

@@ -65,6 +65,17 @@ class TradeState(StrEnum):
 PAID_STATES = frozenset({TradeState.SUCCESS, TradeState.REFUND})
 
 
+# Words of a ChannelError that callers act upon; every channel's own word for the same is turned into these.
+ORDER_PAID = "ORDERPAID"
+ORDER_CLOSED = "ORDERCLOSED"
+NOT_ENOUGH = "NOTENOUGH"
+STATEMENT_CREATING = "STATEMENTCREATING"
+
+
+class KeyRefused(ValueError):
+    """A key that a merchant cannot work with; the text says which and why, in Chinese."""
+
+
 class ChannelFailure(Exception):
     """Base of everything that a channel's call may raise."""
 
@@ -182,7 +193,8 @@ class ChannelRefund:
     """A refund as the channel tells it, the same shape from answer, query and callback.
 
     `refund_no` is the channel's own number, None where it has none (Alipay). `amount_fen` is this refund's, never the
-    sum of all refunds of the trade.
+    sum of all refunds of the trade; it is 0 where only that sum is told (Alipay's notifications), which then is but a
+    hint that the refund is worth asking about now.
     """
 
     out_refund_no: str

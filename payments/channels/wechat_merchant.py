@@ -12,13 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
+from payments.channels.base import KeyRefused
 from payments.channels.wechat_signing import PUBLIC_KEY_PREFIX, serial_key
 
 API_V3_KEY_BYTES = 32
-
-
-class KeyRefused(ValueError):
-    """A key that a merchant cannot work with; the text says which and why, in Chinese."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,10 @@ class PlatformCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """A merchant ready to sign and verify. Keys never appear in its repr."""
+    """A merchant ready to sign and verify. Keys never appear in its repr.
+
+    With `sub_mchid`, `mchid` and `appid` are the service provider's, who signs for its sub merchant (section 13).
+    """
 
     mchid: str
     appid: str
@@ -42,6 +42,13 @@ class Merchant:
     private_key: RSAPrivateKey = field(repr=False)
     api_v3_key: bytes = field(repr=False)
     platform_keys: Mapping[str, RSAPublicKey] = field(repr=False)
+    sub_mchid: str | None = None
+    sub_appid: str | None = None
+
+    @property
+    def payee(self) -> str:
+        """Whose money it is: the sub merchant's where a service provider (服务商) collects for one."""
+        return self.sub_mchid or self.mchid
 
     def believing(self, pems: Mapping[str, str]) -> "Merchant":
         """The same merchant that also believes these platform keys (serial → PEM)."""
@@ -56,6 +63,8 @@ def load(
     private_key_pem: str,
     api_v3_key: str,
     platform_keys: Mapping[str, str],
+    sub_mchid: str | None = None,
+    sub_appid: str | None = None,
 ) -> Merchant:
     """Parse a merchant's keys, once; KeyRefused names the one that is no good.
 
@@ -72,6 +81,8 @@ def load(
         private_key=_private_key(private_key_pem),
         api_v3_key=api_v3_key.encode(),
         platform_keys=_platform_keys(platform_keys),
+        sub_mchid=sub_mchid,
+        sub_appid=sub_appid,
     )
 
 

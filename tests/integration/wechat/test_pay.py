@@ -205,10 +205,10 @@ async def test_the_statement_of_the_day_before(sandbox: Sandbox, sandbox_res: Re
     day = local_date(sandbox_res.clock.now())
     sandbox.clock.advance(timedelta(days=1))
     sink = io.BytesIO()
-    assert await pay.statement(merchant, day, sink)
+    assert await pay.statement(merchant, day, sink, kind=StatementKind.TRADES)
     lines = sink.getvalue().decode("utf-8-sig").split("\r\n")
     assert NUMBER in lines[1]
     assert hashlib.sha1(sink.getvalue()).hexdigest()
     empty = io.BytesIO()
-    assert not await pay.statement(merchant, day - timedelta(days=3), empty)
+    assert not await pay.statement(merchant, day - timedelta(days=3), empty, kind=StatementKind.TRADES)
     assert empty.getvalue() == b""

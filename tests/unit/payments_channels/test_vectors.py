@@ -8,7 +8,7 @@ import pytest
 
 from payments.channels import wechat_signing as signing
 from payments.channels.base import TradeState
-from payments.channels.wechat_v3 import trade_of
+from payments.channels.wechat_reading import trade_of
 from tests import vectors
 
 PLATFORM = {vectors.NOTIFICATION_SERIAL: vectors.key_p().public_key()}

@@ -22,14 +22,17 @@ from cryptography.x509.oid import NameOID
 from backend.kernel.egress import Answer, EgressTimeout, EgressTooLarge, EgressUnreachable
 from payments.channels import wechat_merchant
 from payments.channels.base import (
+    STATEMENT_CREATING,
     ChannelError,
     ChannelOutcomeUnknown,
     ChannelRateLimited,
+    KeyRefused,
     Method,
     PrepayRequest,
+    StatementKind,
     TradeState,
 )
-from payments.channels.wechat_v3 import STATEMENT_CREATING, WechatPayV3
+from payments.channels.wechat_v3 import WechatPayV3
 from tests import vectors
 from tests.unit.payments_channels.wire import BASE_URL, ScriptedEgress, Sent, client, frozen, merchant, signed
 
@@ -374,7 +377,7 @@ def test_a_bad_key_is_named(field: str, value: Any, told: str) -> None:
         "api_v3_key": vectors.APIV3_KEY,
         "platform_keys": {},
     }
-    with pytest.raises(wechat_merchant.KeyRefused, match=told):
+    with pytest.raises(KeyRefused, match=told):
         wechat_merchant.load(vectors.MCHID, vectors.APPID, **{**given, field: value})
 
 
@@ -413,14 +416,18 @@ APPLIED = {
 def statement(applied: Answer) -> tuple[bool, bytes, StatementEgress]:
     egress, sink = StatementEgress([applied]), io.BytesIO()
     channel = WechatPayV3(egress, frozen(), BASE_URL)  # type: ignore[arg-type]
-    return asyncio.run(channel.statement(merchant(), date(2026, 8, 31), sink)), sink.getvalue(), egress
+    return (
+        asyncio.run(channel.statement(merchant(), date(2026, 8, 31), sink, kind=StatementKind.TRADES)),
+        sink.getvalue(),
+        egress,
+    )
 
 
 def test_the_statement_is_downloaded_with_a_signature_over_its_whole_address() -> None:
     found, content, egress = statement(answer(200, APPLIED))
     assert found
     assert hashlib.sha1(content).hexdigest() == vectors.BILL_SHA1
-    assert egress.sent[0].url == f"{BASE_URL}/v3/bill/tradebill?bill_date=2026-08-31&bill_type=ALL"
+    assert egress.sent[0].url == f"{BASE_URL}/v3/bill/tradebill?bill_date=2026-08-31&bill_type=ALL&tar_type=GZIP"
     assert egress.sent[1].url == APPLIED["download_url"]
     assert_signed_by_merchant(egress.sent[1])
 
