@@ -5,11 +5,13 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox import clock, pay_books
+from sandbox import clock, pay_books, refund_books
 from sandbox.control_edge import asked, take
+from sandbox.control_refunds import refund_view
 from sandbox.errors import ControlError
 from sandbox.notifications import POSTMAN
 from sandbox.pay_books import Order
+from sandbox.refund_books import RefundState
 from sandbox.store import Row
 from sandbox.world import World
 
@@ -88,18 +90,25 @@ async def cancel(world: World, request: web.Request, body: dict[str, Any]) -> di
 
 
 async def books(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-    """GET /control/books?mchid=[&date=]: what the channel knows to be paid, with the sum in fen."""
+    """GET /control/books?mchid=[&date=]: what was paid, and the refunds that began; sums in fen."""
     mchid, on = asked(request, "mchid"), request.query.get("date")
     try:
         paid = pay_books.paid_on(world.store, mchid, clock.parse_day(on)) if on else None
     except ValueError as error:
         raise ControlError(400, "wrong_value", "date is yyyy-mm-dd") from error
     rows = pay_books.paid_ever(world.store, mchid) if paid is None else paid
+    given = [refund for refund in refund_books.of_merchant(world, mchid) if on in (None, _day(refund.created_s))]
     return {
         "transactions": [transaction_view(order) for order in rows],
         "count": len(rows),
         "total_fen": sum(order.total_fen for order in rows),
+        "refunds": [refund_view(refund) for refund in given],
+        "refunded_fen": sum(refund.amount_fen for refund in given if refund.state is RefundState.SUCCESS),
     }
+
+
+def _day(instant_s: float) -> str:
+    return clock.day_of(instant_s).isoformat()
 
 
 def _attempt_view(row: Row) -> dict[str, Any]:

@@ -16,10 +16,16 @@ PAY_BEHAVIOURS = frozenset(
     {"act_then_hang", "act_then_500", "hang", "500", "429", "bad_signature", "truncated", "old_serial"}
 )
 API_BEHAVIOURS = frozenset({"act_then_hang", "hang", "500"})
+REFUND_BEHAVIOURS = PAY_BEHAVIOURS | {"NOT_ENOUGH", "FREQUENCY_LIMITED", "USER_ACCOUNT_ABNORMAL"}
+REFUND_OUTCOMES = frozenset({"SUCCESS", "ABNORMAL", "CLOSED"})
 SCRIPTS = {
     "prepay": PAY_BEHAVIOURS,
     "query": PAY_BEHAVIOURS,
     "close": PAY_BEHAVIOURS,
+    "refund": REFUND_BEHAVIOURS,
+    "refund_query": PAY_BEHAVIOURS,
+    "statement": PAY_BEHAVIOURS,
+    "refund_outcomes": REFUND_OUTCOMES,
     "messages": API_BEHAVIOURS,
     "token": API_BEHAVIOURS,
 }
@@ -27,6 +33,7 @@ BUDGETS = ("lose_callbacks", "duplicate_callbacks", "callback_before_answer", "p
 DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(BUDGETS, 0),
     "delay_callbacks_s": 0,
+    "refund_delay_s": 2,
     **{name: [] for name in SCRIPTS},
     "signtest_rate": 0.0,
     "seed": 0,
@@ -82,6 +89,15 @@ class Hostility:
     def callback_delay_s(self) -> float:
         """How late callbacks start."""
         return float(self._plan["delay_callbacks_s"])
+
+    @property
+    def refund_delay_s(self) -> float:
+        """How long a refund is PROCESSING."""
+        return float(self._plan["refund_delay_s"])
+
+    def refund_outcome(self) -> str:
+        """How the next refund will end."""
+        return str(self.next_behaviour("refund_outcomes") or "SUCCESS")
 
     def wants_signtest(self) -> bool:
         """Whether the next signature shall be one of WeChat Pay's probes (section 3, SIGNTEST)."""

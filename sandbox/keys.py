@@ -41,6 +41,10 @@ class PlatformKeys:
     valid_from_s: float
     valid_until_s: float
 
+    def named(self, serial: str) -> Signer | None:
+        """The key that a caller names in `Wechatpay-Serial`."""
+        return next((signer for signer in (self.public_key, self.certificate) if signer.serial == serial), None)
+
     @property
     def public_key_pem(self) -> str:
         """The public half as the merchant console hands it out."""
@@ -150,6 +154,15 @@ def verify(key: rsa.RSAPublicKey, text: bytes, signature: str) -> bool:
     except (InvalidSignature, binascii.Error, ValueError):
         return False
     return True
+
+
+def unseal(key: rsa.RSAPrivateKey, sealed: str) -> str:
+    """Section 5: RSAES-OAEP with SHA-1, from Base64; empty for what was not encrypted for this key."""
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)
+    try:
+        return key.decrypt(base64.b64decode(sealed, validate=True), oaep).decode()
+    except (binascii.Error, ValueError):
+        return ""
 
 
 def seal(apiv3_key: str, plaintext: bytes, nonce: str, associated_data: str) -> str:

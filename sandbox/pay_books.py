@@ -20,6 +20,13 @@ from sandbox.world import World
 PREPAY_LIFE_S = 2 * 3600
 
 LOAD = "SELECT * FROM orders WHERE mchid = ? AND out_trade_no = ?"
+INSERT = """
+INSERT INTO orders (
+    mchid, out_trade_no, trade_type, appid, openid, request, total_fen, currency, description, attach, notify_url,
+    prepay_id, prepay_expires_s, code_url, created_s, expires_s, state, cancels, transaction_id, success_s,
+    payer_openid, sub_mchid, sub_appid, payer_kind, link_expires_s)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
 LOAD_BY_PREPAY = "SELECT * FROM orders WHERE prepay_id = ?"
 LOAD_BY_TRANSACTION = "SELECT * FROM orders WHERE mchid = ? AND transaction_id = ?"
 CLOSE_EXPIRED = "UPDATE orders SET state = 'CLOSED' WHERE state = 'NOTPAY' AND expires_s <= ?"
@@ -55,7 +62,11 @@ STATE_TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order of a merchant. `request` is the canonical JSON of the first request, for the re-entry rule."""
+    """One order of a merchant. `request` is the canonical JSON of the first request, for the re-entry rule.
+
+    Of a service provider `mchid` and `appid` are its own, `sub_mchid` is whose money it is, and `payer_kind` says under
+    which app the openid is. `link_expires_s` ends a code_url or h5_url.
+    """
 
     mchid: str
     out_trade_no: str
@@ -78,6 +89,10 @@ class Order:
     transaction_id: str | None
     success_s: float | None
     payer_openid: str | None
+    sub_mchid: str = ""
+    sub_appid: str = ""
+    payer_kind: str = "openid"
+    link_expires_s: float | None = None
 
     @property
     def is_paid(self) -> bool:
@@ -113,10 +128,7 @@ def close_expired(world: World) -> None:
 
 def insert(store: Store, order: Order) -> None:
     """Write down a new order."""
-    store.run(
-        "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        *(getattr(order, name) for name in Order.__slots__),
-    )
+    store.run(INSERT, *(getattr(order, name) for name in Order.__slots__))
 
 
 def close(world: World, mchid: str, out_trade_no: str) -> None:
@@ -183,16 +195,14 @@ def trade(order: Order) -> dict[str, Any]:
     if not order.is_paid or order.success_s is None:
         return {
             "amount": {"payer_currency": order.currency, "total": order.total_fen},
-            "appid": order.appid,
-            "mchid": order.mchid,
+            **_parties(order),
             "out_trade_no": order.out_trade_no,
             "promotion_detail": [],
             "scene_info": {"device_id": ""},
             **state,
         }
     return {
-        "mchid": order.mchid,
-        "appid": order.appid,
+        **_parties(order),
         "out_trade_no": order.out_trade_no,
         "transaction_id": order.transaction_id,
         "trade_type": order.trade_type,
@@ -200,7 +210,7 @@ def trade(order: Order) -> dict[str, Any]:
         "bank_type": "OTHERS",
         "attach": order.attach,
         "success_time": clock.rfc3339(order.success_s),
-        "payer": {"openid": order.payer_openid},
+        "payer": {order.payer_kind: order.payer_openid},
         "amount": {
             "total": order.total_fen,
             "payer_total": order.total_fen,
@@ -208,6 +218,13 @@ def trade(order: Order) -> dict[str, Any]:
             "payer_currency": order.currency,
         },
     }
+
+
+def _parties(order: Order) -> dict[str, Any]:
+    if not order.sub_mchid:
+        return {"mchid": order.mchid, "appid": order.appid}
+    parties = {"sp_mchid": order.mchid, "sub_mchid": order.sub_mchid, "sp_appid": order.appid}
+    return {**parties, "sub_appid": order.sub_appid} if order.sub_appid else parties
 
 
 def to_json(value: object) -> str:

@@ -30,6 +30,15 @@ FIXED_HEADERS = {
 }
 
 
+REFUSALS = {
+    "500": (500, "SYSTEM_ERROR", "系统异常，请稍后重试", 0),
+    "429": (429, "FREQUENCY_LIMITED", "频率超限，请降低请求频率后重试", 268447840),
+    "FREQUENCY_LIMITED": (429, "FREQUENCY_LIMITED", "频率超限，请稍后用原参数重试", 268447840),
+    "NOT_ENOUGH": (403, "NOT_ENOUGH", "基本账户余额不足，请充值后重新发起", 0),
+    "USER_ACCOUNT_ABNORMAL": (403, "USER_ACCOUNT_ABNORMAL", "用户账户异常或已注销", 0),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class PayCall:
     """One authenticated request."""
@@ -81,11 +90,10 @@ def pay_route(act: Act, *, script: str | None = None) -> Handler:
     return handle
 
 
-def _refuse_as_scripted(behaviour: object) -> None:
-    if behaviour == "500":
-        raise PayError(500, "SYSTEM_ERROR", "系统异常，请稍后重试")
-    if behaviour == "429":
-        raise PayError(429, "FREQUENCY_LIMITED", "频率超限，请降低请求频率后重试", number=268447840)
+def _refuse_as_scripted(behaviour: Any) -> None:
+    if behaviour in REFUSALS:
+        status, code, message, number = REFUSALS[behaviour]
+        raise PayError(status, code, message, number=number)
 
 
 def _refusal(error: PayError) -> Answer:

@@ -81,7 +81,7 @@ async def _callback_first(call: PayCall, order: Order) -> None:
 def _create(call: PayCall, trade_type: str, wanted: dict[str, Any]) -> Order:
     world = call.world
     _check_parties(call, wanted)
-    _check_notify_url(wanted["notify_url"])
+    check_notify_url(wanted["notify_url"])
     if wanted["amount"].get("currency", "CNY") != "CNY":
         raise _parameter("/amount/currency", wanted["amount"]["currency"], "仅支持人民币CNY")
     expires_s = _expiry_s(world, wanted.get("time_expire"))
@@ -166,7 +166,8 @@ def _check_mchid(call: PayCall, mchid: str | None, *, location: str, field: str)
         raise PayError(400, "INVALID_REQUEST", "mchid与签名的商户号不一致", number=268447843)
 
 
-def _check_notify_url(url: str) -> None:
+def check_notify_url(url: str) -> None:
+    """PayError for an address that the channel would not call."""
     try:
         parts = urlsplit(url)
     except ValueError as error:

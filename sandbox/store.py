@@ -50,7 +50,8 @@ CREATE TABLE IF NOT EXISTS orders (
     description TEXT NOT NULL, attach TEXT NOT NULL, notify_url TEXT NOT NULL,
     prepay_id TEXT NOT NULL UNIQUE, prepay_expires_s REAL NOT NULL, code_url TEXT,
     created_s REAL NOT NULL, expires_s REAL NOT NULL, state TEXT NOT NULL, cancels INTEGER NOT NULL DEFAULT 0,
-    transaction_id TEXT UNIQUE, success_s REAL, payer_openid TEXT,
+    transaction_id TEXT UNIQUE, success_s REAL, payer_openid TEXT, sub_mchid TEXT NOT NULL DEFAULT '',
+    sub_appid TEXT NOT NULL DEFAULT '', payer_kind TEXT NOT NULL DEFAULT 'openid', link_expires_s REAL,
     PRIMARY KEY (mchid, out_trade_no));
 CREATE INDEX IF NOT EXISTS orders_open ON orders (expires_s) WHERE state = 'NOTPAY';
 CREATE INDEX IF NOT EXISTS orders_by_success ON orders (mchid, success_s);
@@ -86,7 +87,12 @@ SAVE_SETTING = (
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
 COLUMNS = "SELECT name FROM pragma_table_info(?)"
 # Columns younger than their table: a file of an earlier version gets them at the next start.
-YOUNGER_COLUMNS: tuple[tuple[str, str, str], ...] = ()
+YOUNGER_COLUMNS: tuple[tuple[str, str, str], ...] = (
+    ("orders", "sub_mchid", "TEXT NOT NULL DEFAULT ''"),
+    ("orders", "sub_appid", "TEXT NOT NULL DEFAULT ''"),
+    ("orders", "payer_kind", "TEXT NOT NULL DEFAULT 'openid'"),
+    ("orders", "link_expires_s", "REAL"),
+)
 
 
 class Store:
