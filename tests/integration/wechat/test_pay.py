@@ -17,6 +17,7 @@ from payments.channels.base import (
     ChannelError,
     ChannelOutcomeUnknown,
     ChannelRateLimited,
+    StatementKind,
     TradeState,
 )
 from tests import vectors
