@@ -50,6 +50,8 @@ from payments import checks as payment_checks
 from payments import figures as payment_figures
 from payments import handlers as payment_handlers
 from payments import models as payment_models
+from payments.counter import checks as counter_checks
+from payments.counter import handlers as counter_handlers
 from workers import checks as worker_checks
 from workers import housekeeping, jobs, resealing
 
@@ -63,6 +65,7 @@ MODELS = (
     "backend.fees.models",
     "backend.messaging.models",
     "payments.models",
+    "payments.counter.models",
 )
 
 SEALED: tuple[SealedColumn, ...] = (*identity_models.SEALED, *wechat_models.SEALED, *payment_models.SEALED)
@@ -98,6 +101,7 @@ HANDLERS: Mapping[str, Handler] = {
     **fee_handlers.HANDLERS,
     **message_handlers.HANDLERS,
     **payment_handlers.HANDLERS,
+    **counter_handlers.HANDLERS,
     **jobs.HANDLERS,
     **resealing.handlers(SEALED),
 }
@@ -110,6 +114,7 @@ CHECKS: tuple[Check, ...] = (
     *fee_checks.CHECKS,
     *message_checks.CHECKS,
     *payment_checks.CHECKS,
+    *counter_checks.CHECKS,
     *worker_checks.CHECKS,
 )
 

@@ -82,7 +82,9 @@ CLEARING = """
          GROUP BY a.community_id, a.subject_id),
     told AS (
         SELECT community_id, merchant_id, sum(fen) AS fen
-          FROM (SELECT community_id, merchant_id, amount_fen AS fen FROM payment_attempt WHERE state = 'PAID'
+          FROM (SELECT community_id, merchant_id, amount_fen AS fen
+                  FROM payment_attempt
+                 WHERE state = 'PAID' AND channel <> 'counter'
                  UNION ALL
                 SELECT community_id, merchant_id, booked_fen FROM difference) AS each
          GROUP BY community_id, merchant_id)
@@ -106,25 +108,50 @@ SUSPENSE = """
      WHERE coalesce(booked.fen, 0) <> coalesce(named.fen, 0)
 """
 
-# What bills count as paid is what paid orders' lines paid.
+# What bills count as paid is what paid orders' lines paid, and what was used of prepaid accounts.
 BILLS_PAID = """
     SELECT b.id AS bill, b.paid_fen, b.late_paid_fen, paid.principal_fen, paid.late_fee_fen
       FROM bill b
-      FULL JOIN (SELECT l.payable_id, sum(l.principal_fen) AS principal_fen, sum(l.late_fee_fen) AS late_fee_fen
-                   FROM payment_line l JOIN payment_order o ON o.id = l.order_id
-                  WHERE l.kind = 'bill' AND o.state = 'PAID'
-                  GROUP BY l.payable_id) AS paid ON paid.payable_id = b.id
+      FULL JOIN (SELECT each.bill_id, sum(each.principal_fen) AS principal_fen, sum(each.late_fee_fen) AS late_fee_fen
+                   FROM (SELECT l.payable_id AS bill_id, l.principal_fen, l.late_fee_fen
+                           FROM payment_line l JOIN payment_order o ON o.id = l.order_id
+                          WHERE l.kind = 'bill' AND o.state = 'PAID'
+                          UNION ALL
+                         SELECT bill_id, amount_fen, 0 FROM prepaid_use) AS each
+                  GROUP BY each.bill_id) AS paid ON paid.bill_id = b.id
      WHERE coalesce(b.paid_fen, 0) <> coalesce(paid.principal_fen, 0)
         OR coalesce(b.late_paid_fen, 0) <> coalesce(paid.late_fee_fen, 0)
 """
 
+# What came into prepaid accounts is what paid orders' lines brought, what left them by refunds is those refunds' lines.
+PREPAID = """
+    WITH booked AS (
+        SELECT kind, reference, amount_fen FROM posting WHERE kind IN ('prepaid.topped_up', 'prepaid.refunded')),
+    named AS (
+        SELECT 'prepaid.topped_up' AS kind, l.id AS reference, l.principal_fen + l.late_fee_fen AS amount_fen
+          FROM payment_line l JOIN payment_order o ON o.id = l.order_id
+         WHERE l.kind = 'prepaid' AND o.state = 'PAID'
+         UNION ALL
+        SELECT 'prepaid.refunded', l.id, l.principal_fen + l.late_fee_fen
+          FROM refund_line l JOIN refund r ON r.id = l.refund_id
+         WHERE l.kind = 'prepaid' AND r.state = 'SUCCEEDED')
+    SELECT kind, reference, booked.amount_fen AS booked_fen, named.amount_fen AS named_fen
+      FROM booked FULL JOIN named USING (kind, reference)
+     WHERE booked.amount_fen IS DISTINCT FROM named.amount_fen
+"""
+
+# Money taken at the counter stands in the drawer of its voucher's shift, or at the counter by its method.
 REFERENCES = """
     SELECT a.id AS payment_attempt, a.merchant_id, a.clearing_account
       FROM payment_attempt a
       LEFT JOIN merchant m ON m.id = a.merchant_id
       LEFT JOIN account c ON c.id = a.clearing_account
+      LEFT JOIN counter_voucher v ON v.attempt_id = a.id
+     CROSS JOIN LATERAL (
+           SELECT CASE a.channel WHEN 'counter' THEN a.method ELSE 'clearing' END AS code,
+                  CASE a.method WHEN 'cash' THEN v.shift_id ELSE a.merchant_id END AS subject_id) AS meant
      WHERE m.id IS NULL
-        OR (c.code, c.subject_id, c.community_id) IS DISTINCT FROM ('clearing', a.merchant_id, a.community_id)
+        OR (c.code, c.subject_id, c.community_id) IS DISTINCT FROM (meant.code, meant.subject_id, a.community_id)
 """
 
 CHECKS = (
@@ -139,5 +166,6 @@ CHECKS = (
     Check("I-10", "清算账户等于已到账的支付加上待查款项", CLEARING),
     Check("I-10", "待查账户等于各条差异的挂账之和", SUSPENSE),
     Check("I-04", "账单的已缴金额等于支付明细之和", BILLS_PAID),
+    Check("I-04", "预存账户的存入与退回等于支付和退款明细", PREPAID),
     Check("I-06", "支付尝试的商户与清算账户相符", REFERENCES),
 )

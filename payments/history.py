@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from backend.kernel.db import Database, Record
+from backend.kernel.db import Database, Reader, Record
 from backend.kernel.errors import NotFound
 from payments.states import LIVE_ORDER, AttemptState, OrderState
 
@@ -103,7 +103,7 @@ async def payments_in(
     return [_payment(row) for row in rows]
 
 
-async def lines_of(db: Database, order_id: UUID) -> list[Record]:
+async def lines_of(db: Reader, order_id: UUID) -> list[Record]:
     """What the order pays, as it was priced."""
     return await db.fetch(LINES, order_id)
 
