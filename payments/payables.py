@@ -9,6 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from backend.fees import payable as bills
+from backend.fees import prepaid
 from backend.fees.payable import AlreadyPaid, Priced
 from backend.kernel.auth import HouseScope
 from backend.kernel.db import Tx
@@ -23,6 +24,7 @@ class Kind(StrEnum):
     """Kinds of things that can be paid; the CHECK of payment_line holds the same list."""
 
     BILL = "bill"
+    PREPAID = "prepaid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +44,20 @@ class Payable:
     what each costs now; NotFound for what the scope does not reach (None: staff, paper codes). `apply_paid(tx, lines=…,
     clearing_account=…)` marks all of the lines paid and posts them, or raises AlreadyPaid and leaves all as it was.
     `apply_refunded(tx, lines=…, clearing_account=…)` takes lines back that were paid; a line is named by its row in
-    refund_line. Raises Conflict `not_refundable` and leaves all as it was.
+    refund_line. Raises Conflict `not_refundable` and leaves all as it was. `lock_refundable(tx, lines=…)` is called when
+    a refund is asked for, before its refund lines are written, where what was paid may be spent meanwhile (prepaid
+    money); it raises the same and holds its rows.
     """
 
     lock_and_price: Callable[[Tx, HouseScope | None, Mapping[UUID, int | None]], Awaitable[list[Priced]]]
     apply_paid: Callable[..., Awaitable[None]]
     apply_refunded: Callable[..., Awaitable[None]]
+    lock_refundable: Callable[..., Awaitable[None]] | None = None
 
 
 PAYABLES: Mapping[Kind, Payable] = {
     Kind.BILL: Payable(bills.lock_and_price, bills.apply_paid, bills.apply_refunded),
+    Kind.PREPAID: Payable(prepaid.lock_and_price, prepaid.apply_paid, prepaid.apply_refunded, prepaid.lock_refundable),
 }
 
 

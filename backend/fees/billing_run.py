@@ -22,6 +22,7 @@ from backend.kernel.audit import SYSTEM, Actor
 from backend.kernel.db import Record, Tx
 from backend.kernel.errors import Conflict, Invalid, NotFound
 from backend.kernel.ids import uuid7
+from backend.kernel.outbox import Lane
 from backend.ledger import accounts
 
 CHUNK = 10_000
@@ -232,6 +233,8 @@ async def publish(tx: Tx, actor: Actor, *, run_id: UUID, communities: Sequence[U
     published = await tx.fetchrow(PUBLISH, run_id, actor.id, tx.now)
     assert published is not None
     outbox.emit(tx, "fees.run_published", {"run_id": str(run_id)}, community_id=row["community_id"])
+    if row["due_on"] < tx.today:
+        outbox.emit(tx, "fees.prepaid_due", {}, community_id=row["community_id"], lane=Lane.BULK)
     audit.record(
         tx, actor, action="fees.run_published", target=f"billing_run:{run_id}", community_id=row["community_id"],
         before={"state": row["state"]},

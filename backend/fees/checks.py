@@ -1,4 +1,5 @@
-"""Invariants of fees: I-04, I-05, I-11, I-12. Drafts, the bills of runs that are not published, stand outside."""
+"""Invariants of fees: I-03 and I-04 (prepaid money as well), I-05, I-11, I-12. Drafts, the bills of runs that are not
+published, stand outside."""
 
 from backend.kernel.checks import Check
 
@@ -84,11 +85,34 @@ ROUNDING = """
      WHERE abs(b.principal_fen - l.exact_fen) >= r.unit_fen
 """
 
+PREPAID = """
+    SELECT a.subject_id AS prepaid_account, sum(CASE p.credit_account WHEN a.id THEN amount_fen ELSE -amount_fen END)
+           AS balance_fen, p_account.id IS NULL AS unknown
+      FROM account a
+      JOIN posting p ON a.id IN (p.debit_account, p.credit_account)
+      LEFT JOIN prepaid_account p_account ON (p_account.id, p_account.community_id) = (a.subject_id, a.community_id)
+     WHERE a.code = 'prepaid'
+     GROUP BY a.subject_id, p_account.id
+    HAVING p_account.id IS NULL OR sum(CASE p.credit_account WHEN a.id THEN amount_fen ELSE -amount_fen END) < 0
+"""
+
+# What leaves an account for a bill is a use, and the other way round.
+USES = """
+    SELECT u.id AS prepaid_use, u.bill_id, u.amount_fen, paid.bill_id AS posted_bill_id, paid.amount_fen AS posted_fen
+      FROM prepaid_use u
+      FULL JOIN (SELECT p.reference, p.bill_id, p.amount_fen, a.subject_id
+                   FROM posting p JOIN account a ON a.id = p.debit_account AND a.code = 'prepaid'
+                  WHERE p.kind <> 'prepaid.refunded') AS paid ON paid.reference = u.id
+     WHERE (u.account_id, u.bill_id, u.amount_fen) IS DISTINCT FROM (paid.subject_id, paid.bill_id, paid.amount_fen)
+"""
+
 CHECKS = (
     Check("I-04", "账单的应收、已收、已退与分录一致", POSTED),
     Check("I-04", "未发布的账单没有分录", DRAFTS_POSTED),
     Check("I-05", "账单金额等于明细之和", LINES),
     Check("I-05", "同一项目、房屋、周期只有一张有效账单", IDENTITY),
     Check("I-11", "各房屋应收余额等于未缴账单之和", RECEIVABLE),
+    Check("I-04", "预存账户的余额不为负", PREPAID),
+    Check("I-03", "每次预存抵扣恰有一笔分录", USES),
     Check("I-12", "账单总额只取整一次，与精确金额相差不到一个单位", ROUNDING),
 )

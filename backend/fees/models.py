@@ -1,4 +1,4 @@
-"""Tables of fees (收费): items, prices, exclusions, runs, omissions, bills, lines."""
+"""Tables of fees (收费): items, prices, exclusions, runs, omissions, bills, lines, prepaid accounts and their uses."""
 
 from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
@@ -147,3 +147,30 @@ class BillLine(Model):
 
     class Meta:
         table = "bill_line"
+
+
+class PrepaidAccount(Model):
+    """A prepaid account (预存账户) of a house for a purpose; its balance is the ledger's."""
+
+    id = fields.UUIDField(primary_key=True)
+    community_id = fields.UUIDField()
+    house_id = fields.UUIDField()
+    purpose = fields.TextField()
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "prepaid_account"
+
+
+class PrepaidUse(Model):
+    """A bill paid out of a prepaid account, whole or in part (预存抵扣)."""
+
+    id = fields.UUIDField(primary_key=True)
+    account_id = fields.UUIDField()
+    community_id = fields.UUIDField()
+    bill_id = fields.UUIDField()
+    amount_fen = fields.BigIntField()
+    used_at = fields.DatetimeField()
+
+    class Meta:
+        table = "prepaid_use"

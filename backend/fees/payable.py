@@ -29,12 +29,12 @@ class AlreadyPaid(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """What a bill costs now, in fen, read under its lock."""
+    """What a bill (or a top-up, which belongs to no item) costs now, in fen, read under its lock."""
 
     payable_id: UUID
     community_id: UUID
     house_id: UUID
-    item_id: UUID
+    item_id: UUID | None
     principal_fen: int
     late_fee_fen: int
     title: str

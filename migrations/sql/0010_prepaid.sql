@@ -1,4 +1,4 @@
--- Prepaid accounts and the paper codes of houses (D4, D6).
+-- Prepaid accounts of houses (D4). The paper code of a house is its column pay_code.
 
 -- An account of a house for a purpose. It has no balance of its own: the ledger's account `prepaid` of this id has it.
 CREATE TABLE prepaid_account (
@@ -23,12 +23,13 @@ CREATE TABLE prepaid_use (
 CREATE INDEX prepaid_use_account ON prepaid_use (account_id, id);
 CREATE INDEX prepaid_use_bill ON prepaid_use (bill_id);
 
--- What stands on a house's paper code: random, replaced when a code must no longer work.
-CREATE TABLE pay_code (
-    code         text PRIMARY KEY,
-    community_id uuid NOT NULL,
-    house_id     uuid NOT NULL,
-    created_at   timestamptz NOT NULL,
-    retired_at   timestamptz
-);
-CREATE UNIQUE INDEX pay_code_live ON pay_code (house_id) WHERE retired_at IS NULL;
+-- What fees must know of orders and refunds, and no more: bills that a live order holds, and prepaid money that is
+-- promised to a refund which has not ended.
+CREATE VIEW held_bill AS
+    SELECT payable_id AS bill_id FROM payment_line WHERE live AND kind = 'bill';
+CREATE INDEX refund_line_prepaid ON refund_line (payable_id) WHERE kind = 'prepaid';
+CREATE VIEW prepaid_promised AS
+    SELECT l.payable_id AS account_id, sum(l.principal_fen)::bigint AS promised_fen
+      FROM refund_line l JOIN refund r ON r.id = l.refund_id
+     WHERE l.kind = 'prepaid' AND r.state NOT IN ('SUCCEEDED', 'CLOSED', 'FAILED', 'REJECTED')
+     GROUP BY l.payable_id;
