@@ -44,8 +44,8 @@ class Payable:
     what each costs now; NotFound for what the scope does not reach (None: staff, paper codes). `apply_paid(tx, lines=…,
     clearing_account=…)` marks all of the lines paid and posts them, or raises AlreadyPaid and leaves all as it was.
     `apply_refunded(tx, lines=…, clearing_account=…)` takes lines back that were paid; a line is named by its row in
-    refund_line. Raises Conflict `not_refundable` and leaves all as it was. `lock_refundable(tx, lines=…)` is called when
-    a refund is asked for, before its refund lines are written, where what was paid may be spent meanwhile (prepaid
+    refund_line. Raises Conflict `not_refundable` and leaves all as it was. `lock_refundable(tx, lines=…)` is called
+    when a refund is asked for, before its refund lines are written, where what was paid may be spent meanwhile (prepaid
     money); it raises the same and holds its rows.
     """
 
