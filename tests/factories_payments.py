@@ -104,8 +104,11 @@ class Stage:
         return await self.sandbox.ask("POST", f"/notifications/{notification_id}/repeat", {})
 
     async def captured(self, order_id: UUID | str) -> tuple[bytes, dict[str, str]]:
-        """The order is paid and its callback was refused once: the very bytes and headers, to be sent by the test."""
-        failpoints.arm("settle.after_lock", "raise", times=1)
+        """The order is paid and its callback was refused once: the very bytes and headers, to be sent by the test.
+
+        The point is one that only a first hearing passes: the channel may repeat an older callback at the same time.
+        """
+        failpoints.arm("settle.before_flush", "raise", times=1)
         await self.user_pays(order_id)
         await self.deliver()
         told = await self.notification(order_id)
