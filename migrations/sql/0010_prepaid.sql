@@ -33,3 +33,7 @@ CREATE VIEW prepaid_promised AS
       FROM refund_line l JOIN refund r ON r.id = l.refund_id
      WHERE l.kind = 'prepaid' AND r.state NOT IN ('SUCCEEDED', 'CLOSED', 'FAILED', 'REJECTED')
      GROUP BY l.payable_id;
+
+-- Official accounts of a company: whoever comes by one may pay there too, by the company's own merchant.
+CREATE VIEW official_account AS
+    SELECT company_id, appid FROM wechat_app WHERE kind = 'official';
