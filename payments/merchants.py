@@ -33,11 +33,13 @@ LOAD = "SELECT * FROM merchant WHERE id = $1"
 
 # For every item the most particular merchant: of the item, else of the community, else of the company.
 CHOOSE = """
-    SELECT item.id AS item_id, m.id, coalesce(m.sub_appid, m.appid) AS appid, m.paused
+    SELECT item.id AS item_id, m.id, coalesce(m.sub_appid, m.appid) AS appid, m.paused,
+           ARRAY(SELECT o.appid FROM official_account o
+                  WHERE o.company_id = c.company_id AND m.sub_mchid IS NULL) AS officials
       FROM unnest($2::uuid[]) AS item (id)
       JOIN community c ON c.id = $1
       LEFT JOIN LATERAL (
-           SELECT id, appid, sub_appid, paused
+           SELECT id, appid, sub_mchid, sub_appid, paused
              FROM merchant
             WHERE company_id = c.company_id AND channel = $3 AND retired_at IS NULL
               AND (community_id IS NULL OR community_id = c.id)
@@ -130,11 +132,16 @@ class Merchant:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The merchant that collects for a set of items."""
+    """The merchant that collects for a set of items; `officials`: official accounts of its company, bound to it too."""
 
     id: UUID
     appid: str
     paused: bool
+    officials: frozenset[str] = frozenset()
+
+    def serves(self, appid: str) -> bool:
+        """Whether a payer can pay inside of this app of WeChat's."""
+        return appid == self.appid or appid in self.officials
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +213,7 @@ async def choice(
         raise Conflict("这里还没有开通这种支付方式，请联系物业服务中心缴费。", code="payment_not_open")
     if len({row["id"] for row in rows}) > 1:
         raise Conflict("所选账单由不同的账户收款，请分开支付。", code="different_merchants")
-    return Choice(rows[0]["id"], rows[0]["appid"], rows[0]["paused"])
+    return Choice(rows[0]["id"], rows[0]["appid"], rows[0]["paused"], frozenset(rows[0]["officials"]))
 
 
 async def counter(tx: Tx, company_id: UUID) -> Merchant:

@@ -169,7 +169,7 @@ async def place(
     chosen = await merchants.choice(tx, community_id, item_ids=items, channel=way.channel)
     if chosen.paused:
         raise Conflict("线上缴费暂停中，恢复后会通知您；也可以到物业服务中心缴费。", code="collection_paused")
-    if way.method is Method.JSAPI and chosen.appid != payer.appid:
+    if way.method is Method.JSAPI and not chosen.serves(payer.appid):
         raise Conflict("请在本小区的微信小程序里支付。", code="different_app")
     placed = await _insert(tx, payer, chosen, way=way, priced=priced, digest=digest, public_url=res.settings.public_url)
     audit.record(
@@ -243,7 +243,7 @@ async def _insert(
         out_trade_no=random_text(NUMBER_LENGTH),
         description=first.title if many == 1 else f"{first.title}等{many}笔",
         amount_fen=amount_fen,
-        app_id=chosen.appid,
+        app_id=payer.appid if way.method is Method.JSAPI else chosen.appid,
         notify_url=merchants.notify_url(public_url, way.channel, chosen.id),
         expires_at=expires_at + CHANNEL_MARGIN,
         attach=attach_of(order_id, first_kind, digest),

@@ -79,12 +79,13 @@ class Cashier:
     method: Method
     handle: str
     merchant: Merchant
+    app_id: str
 
 
 async def pay_parameters(res: Resources, order_id: UUID) -> RequestPayment:
     """What `wx.requestPayment` takes for this order of the mini-program. Raises as `cashier` does."""
     opened = await cashier(res, order_id)
-    return merchants.wechat(res).request_payment(opened.merchant.keys, opened.merchant.appid, opened.handle)
+    return merchants.wechat(res).request_payment(opened.merchant.keys, opened.app_id, opened.handle)
 
 
 async def cashier(res: Resources, order_id: UUID) -> Cashier:
@@ -99,7 +100,7 @@ async def cashier(res: Resources, order_id: UUID) -> Cashier:
     merchant = await merchants.merchant(res, row["merchant_id"])
     _check_usable(row, res)
     handle = _living_handle(row, res) or await _ask(res, merchant, row)
-    return Cashier(Method(row["method"]), handle, merchant)
+    return Cashier(Method(row["method"]), handle, merchant, row["request"]["app_id"])
 
 
 def _check_usable(row: Record, res: Resources) -> None:

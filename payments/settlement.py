@@ -104,7 +104,7 @@ def _mismatch(found: Record, merchant: Merchant, trade: Trade) -> DifferenceClas
         return DifferenceClass.UNKNOWN_ORDER
     if merchant.id != found["merchant_id"] or trade.mchid != merchant.mchid:
         return DifferenceClass.MERCHANT
-    if trade.appid != merchant.appid:
+    if trade.appid != found["app_id"]:
         return DifferenceClass.APP
     if trade.currency != CURRENCY:
         return DifferenceClass.CURRENCY

@@ -4,7 +4,7 @@
 _FOUND = """
     SELECT o.id AS order_id, o.state AS order_state, o.community_id,
            a.id AS attempt_id, a.state AS attempt_state, a.merchant_id, a.amount_fen, a.clearing_account,
-           a.transaction_no AS attempt_transaction,
+           a.transaction_no AS attempt_transaction, a.request ->> 'app_id' AS app_id,
            line.ids AS line_ids, line.kinds, line.payable_ids, line.principals, line.late_fees,
            EXISTS (SELECT FROM payment_attempt other
                     WHERE other.channel = a.channel AND other.transaction_no = $2 AND other.id <> a.id) AS number_taken
