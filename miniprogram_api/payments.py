@@ -1,11 +1,12 @@
 """Paying from the phone: create, ask how it stands, change one's mind, history (D6). No rules are made here."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from backend.fees import bills
 from backend.identity import wechat_users
 from backend.kernel.auth import RESIDENT
 from backend.kernel.db import Tx
@@ -22,11 +23,13 @@ from backend.kernel.errors import (
 from backend.kernel.failpoints import failpoint
 from backend.kernel.http import Call, Page, Route, Strict, decode_cursor, encode_cursor, example
 from backend.kernel.ratelimit import Rule
-from payments import asking, closing, history, orders, prepay
+from payments import asking, closing, history, orders, prepay, ways
+from payments.channels.base import Channel, Method
 from payments.history import Payment
-from payments.orders import MAX_LINES, Payer
+from payments.orders import MAX_LINES, Payer, Way
 from payments.payables import Kind, Wish
 from payments.states import OrderState
+from payments.ways import ONLINE
 
 ASK_AGAIN_S = 2
 _ID = "01991b2a-7c00-7000-8000-000000000001"
@@ -40,10 +43,19 @@ _PARAMETERS = {
 
 
 class PaymentCreate(Strict):
-    """Which bills to pay in one go."""
+    """Which bills to pay in one go, and how. `return_path`: the page of ours to which a browser goes afterwards."""
 
-    model_config = example(bill_ids=[_ID])
+    model_config = example(bill_ids=[_ID], channel="wechat", method="jsapi", return_path="/")
     bill_ids: list[UUID] = Field(min_length=1, max_length=MAX_LINES)
+    channel: Channel = Channel.WECHAT
+    method: Method = Method.JSAPI
+    return_path: str = Field("/", pattern=r"^/[A-Za-z0-9._~/-]*$", max_length=200)
+
+    @model_validator(mode="after")
+    def _method_of_channel(self) -> Self:
+        if self.method not in ONLINE.get(self.channel, ()):
+            raise ValueError("method：这个渠道没有这种支付方式。")
+        return self
 
 
 class PaymentPlaced(Strict):
@@ -66,15 +78,44 @@ class RequestPayment(Strict):
 
 
 class PaymentCreated(Strict):
-    """An order that waits for its money, and the parameters that open the cashier."""
+    """An order that waits for its money, and what opens the cashier: one of parameters, code and address."""
 
     model_config = example(
-        payment_id=_ID, amount_fen=26805, expires_at="2026-09-01T02:30:00Z", request_payment=_PARAMETERS
+        payment_id=_ID,
+        amount_fen=26805,
+        expires_at="2026-09-01T02:30:00Z",
+        request_payment=_PARAMETERS,
+        qr_text=None,
+        open_url=None,
     )
     payment_id: UUID
     amount_fen: int
     expires_at: datetime
-    request_payment: RequestPayment
+    request_payment: RequestPayment | None
+    qr_text: str | None
+    open_url: str | None
+
+
+class WaysQuery(Strict):
+    """Which bills, their ids with commas between."""
+
+    bill_ids: str = Field(pattern=rf"^[0-9a-fA-F-]{{36}}(,[0-9a-fA-F-]{{36}}){{0,{MAX_LINES - 1}}}$")
+
+
+class WayView(Strict):
+    """A way of paying that is open now: what POST /api/v1/payments takes, and what people call it."""
+
+    model_config = example(channel="wechat", method="jsapi", title="微信支付")
+    channel: Channel
+    method: Method
+    title: str
+
+
+class WayList(Strict):
+    """All ways that are open for these bills together; none: pay them apart, or at the service centre."""
+
+    model_config = example(items=[{"channel": "wechat", "method": "jsapi", "title": "微信支付"}])
+    items: list[WayView]
 
 
 class PaymentLineView(Strict):
@@ -148,32 +189,51 @@ class StatusQuery(Strict):
 
 async def create(call: Call[PaymentCreate, None]) -> PaymentCreated:
     """POST /api/v1/payments."""
-    payer = await _payer(call)
-    bill_ids = sorted(set(call.body.bill_ids))
+    payer, body = await _payer(call), call.body
+    wishes = [Wish(Kind.BILL, each) for each in sorted(set(body.bill_ids))]
+    way = Way(body.channel, body.method, return_url=call.res.settings.public_url.rstrip("/") + body.return_path)
 
     async def work(tx: Tx) -> PaymentPlaced:
-        placed = await orders.place(
-            tx, payer, res=call.res, actor=call.principal.actor, wishes=[Wish(Kind.BILL, each) for each in bill_ids]
-        )
+        placed = await orders.place(tx, payer, res=call.res, actor=call.principal.actor, wishes=wishes, way=way)
         return PaymentPlaced(payment_id=placed.order_id, amount_fen=placed.amount_fen, expires_at=placed.expires_at)
 
     placed = await closing.make_room(call.res, call.principal.actor, place=lambda: call.once(work, PaymentPlaced))
     await failpoint("order.after_commit")
-    parameters = await prepay.pay_parameters(call.res, placed.payment_id)
+    opening = await prepay.opening(call.res, placed.payment_id)
     return PaymentCreated(
         payment_id=placed.payment_id,
         amount_fen=placed.amount_fen,
         expires_at=placed.expires_at,
-        request_payment=RequestPayment(**parameters),
+        request_payment=RequestPayment(**opening.request_payment) if opening.request_payment else None,
+        qr_text=opening.qr_text,
+        open_url=opening.open_url,
     )
 
 
-async def _payer(call: Call[PaymentCreate, None]) -> Payer:
+async def list_ways(call: Call[None, WaysQuery]) -> WayList:
+    """GET /api/v1/payment-ways."""
+    payer = await _payer(call)
+    try:
+        bill_ids = {UUID(each) for each in call.query.bill_ids.split(",")}
+    except ValueError:
+        raise NotFound from None
+    rows = await bills.some_of_resident(call.res.db, call.principal.scope, bill_ids=bill_ids)
+    communities = {row["community_id"] for row in rows}
+    if len(communities) != 1:
+        return WayList(items=[])
+    found = await ways.offered(
+        call.res.db, communities.pop(), item_ids=[row["item_id"] for row in rows], appid=payer.appid
+    )
+    return WayList(items=[WayView(channel=each.channel, method=each.method, title=each.title) for each in found])
+
+
+async def _payer(call: Call[Any, Any]) -> Payer:
+    """Who asks, by the account of the app in which he is logged in."""
     scope = call.principal.scope
     if call.principal.wechat_user_id is None:
         raise Forbidden
     account = await wechat_users.account(call.res.db, call.res.keyring, call.principal.wechat_user_id)
-    return Payer(scope.person_id, scope, account.appid, account.openid)
+    return Payer(scope.person_id, scope, account.appid, account.openid, call.client_ip)
 
 
 async def show(call: Call[None, StatusQuery]) -> PaymentDetail:
@@ -244,7 +304,7 @@ def _state_text(payment: Payment, *, confirming: bool) -> str:
     if payment.disputed:
         return "这笔款项正在核对，请不要重复支付，物业会尽快与您联系。"
     if confirming:
-        return "正在向微信支付确认结果，请稍候，不要重复支付。"
+        return "正在向支付渠道确认结果，请稍候，不要重复支付。"
     return {
         OrderState.CREATED: "等待支付，请在半小时内完成。",
         OrderState.PAYING: "等待支付，请在半小时内完成。",
@@ -261,13 +321,23 @@ ROUTES = (
         "/api/v1/payments",
         create,
         RESIDENT,
-        "支付账单：返回 wx.requestPayment 的参数",
+        "支付账单：返回 wx.requestPayment 的参数、付款码内容或付款页地址",
         body=PaymentCreate,
         answer=PaymentCreated,
         status=201,
         errors=(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, TooMany, ChannelUnknown, Unavailable),
         rate=Rule("payments.create", 30, 60),
         creates=True,
+    ),
+    Route(
+        "GET",
+        "/api/v1/payment-ways",
+        list_ways,
+        RESIDENT,
+        "这些账单现在可以用哪些方式支付",
+        query=WaysQuery,
+        answer=WayList,
+        errors=(Unauthenticated, Forbidden, NotFound, Invalid),
     ),
     Route(
         "GET",
@@ -295,7 +365,7 @@ ROUTES = (
         "/api/v1/payments/{payment_id}/cancel",
         cancel,
         RESIDENT,
-        "取消支付：先向微信支付确认未支付，再关闭",
+        "取消支付：先向支付渠道确认未支付，再关闭",
         answer=PaymentDetail,
         errors=(*_READ_ERRORS, Conflict, ChannelUnknown),
         rate=Rule("payments.cancel", 20, 60),

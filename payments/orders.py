@@ -7,6 +7,7 @@ nobody pays what he may not see (I-23).
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -35,6 +36,7 @@ STILL_USABLE = timedelta(minutes=2)
 FIRST_ASK = timedelta(minutes=1)
 MAX_LINES = 60
 NUMBER_LENGTH = 30
+ATTACHED = re.compile(r"(?P<order_id>[0-9a-f]{32})\.(?P<kind>[a-z_]{1,20})\.(?P<digest>[0-9a-f]{32})")
 
 ORDER = Batch(
     table="payment_order",
@@ -187,9 +189,24 @@ def digest_of(priced: Sequence[tuple[Kind, Priced]]) -> bytes:
     return hashlib.sha256("\n".join(lines).encode()).digest()
 
 
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What `attach_of` told the channel about an order."""
+
+    order_id: UUID
+    kind: str
+    digest: str
+
+
 def attach_of(order_id: UUID, kind: Kind, digest: bytes) -> str:
     """What the channel carries for us, so that an order lost with a restored backup is recognised (section 5)."""
     return f"{order_id.hex}.{kind}.{digest[:16].hex()}"
+
+
+def read_attach(text: str) -> Attached | None:
+    """What an order of ours told the channel about itself; None for a text that is not ours."""
+    found = ATTACHED.fullmatch(text)
+    return Attached(UUID(found["order_id"]), found["kind"], found["digest"]) if found else None
 
 
 def _is_same(held: Record, payer: Payer, way: Way, *, digest: bytes, now: datetime) -> bool:
@@ -264,7 +281,7 @@ async def _insert(
     tx.add(
         ATTEMPT, uuid7(tx.now), order_id, community_id, chosen.id, clearing, way.channel.value, way.method.value,
         request.out_trade_no, amount_fen, AttemptState.CREATED.value, request_document(request),
-        tx.now + FIRST_ASK, tx.now,
+        None if way.channel is Channel.COUNTER else tx.now + FIRST_ASK, tx.now,
     )  # fmt: skip
     return Placed(order_id, amount_fen, expires_at)
 

@@ -30,6 +30,7 @@ from payments.states import AttemptState
 # How long a handle may be given out again; WeChat Pay's H5 address lives five minutes, everything else two hours.
 LIFETIME = timedelta(minutes=110)
 H5_LIFETIME = timedelta(minutes=4)
+CODES = frozenset({Method.NATIVE, Method.PRECREATE})
 logger = log.get_logger("prepay")
 
 LOAD = """
@@ -82,9 +83,31 @@ class Cashier:
     app_id: str
 
 
-async def pay_parameters(res: Resources, order_id: UUID) -> RequestPayment:
-    """What `wx.requestPayment` takes for this order of the mini-program. Raises as `cashier` does."""
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the payer's device does next, one of three: call `wx.requestPayment`, show a code, open an address."""
+
+    request_payment: RequestPayment | None = None
+    qr_text: str | None = None
+    open_url: str | None = None
+
+
+async def opening(res: Resources, order_id: UUID) -> Opening:
+    """How the payer gets to the cashier of this order. Raises as `cashier` does."""
     opened = await cashier(res, order_id)
+    if opened.method is Method.JSAPI:
+        return Opening(request_payment=_request_payment(res, opened))
+    if opened.method in CODES:
+        return Opening(qr_text=opened.handle)
+    return Opening(open_url=opened.handle)
+
+
+async def pay_parameters(res: Resources, order_id: UUID) -> RequestPayment:
+    """What `wx.requestPayment` takes for an order paid inside of WeChat. Raises as `cashier` does."""
+    return _request_payment(res, await cashier(res, order_id))
+
+
+def _request_payment(res: Resources, opened: Cashier) -> RequestPayment:
     return merchants.wechat(res).request_payment(opened.merchant.keys, opened.app_id, opened.handle)
 
 

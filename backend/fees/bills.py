@@ -5,7 +5,7 @@ as family, and bills that name the person as liable, wherever (I-23). Voiding ta
 posting (I-02) and frees the period for a new bill.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -47,6 +47,11 @@ OF_RESIDENT = f"""
 ONE_OF_RESIDENT = f"""
 {_COLUMNS}
      WHERE b.id = $3 AND (b.house_id = ANY ($1::uuid[]) OR b.liable_person_id = $2)
+"""
+
+SOME_OF_RESIDENT = f"""
+{_COLUMNS}
+     WHERE b.id = ANY ($3::uuid[]) AND (b.house_id = ANY ($1::uuid[]) OR b.liable_person_id = $2)
 """
 
 OF_HOUSE = f"""
@@ -121,6 +126,14 @@ async def of_resident(
 async def one_of_resident(db: Reader, scope: HouseScope, *, bill_id: UUID) -> Record:
     """A bill that a resident may see; NotFound for unknown, foreign and draft ones."""
     return _found(await db.fetchrow(ONE_OF_RESIDENT, list(scope.full), scope.person_id, bill_id))
+
+
+async def some_of_resident(db: Reader, scope: HouseScope, *, bill_ids: Collection[UUID]) -> list[Record]:
+    """Bills that a resident may see, by their ids; NotFound unless he may see all of them."""
+    rows = await db.fetch(SOME_OF_RESIDENT, list(scope.full), scope.person_id, list(bill_ids))
+    if len(rows) < len(bill_ids):
+        raise NotFound
+    return rows
 
 
 async def of_house(
