@@ -2,12 +2,13 @@
 
 import pytest
 
+from backend.composition import HANDLERS
 from backend.kernel import failpoints, leases
 from backend.kernel.audit import Actor
 from backend.kernel.errors import Conflict, NotFound
 from backend.wechat import apps
 from backend.wechat.apps import AppKind
-from payments import asking, closing, handlers
+from payments import asking, closing
 from payments.asking import Said
 from payments.orders import BeingPaid, MustCloseFirst
 from tests import factories, vectors
@@ -20,7 +21,7 @@ async def work_all(play: Stage) -> None:
     """Run the jobs of payments that are due, without Redis."""
     while claimed := await leases.claim(play.res.db, limit=50, lease_s=30):
         for lease in claimed:
-            await edge.work(play.res, handlers.HANDLERS, lease, False)
+            await edge.work(play.res, HANDLERS, lease, False)
 
 
 async def test_a_callback_settles_several_bills_of_one_order(play: Stage, sandbox_client: Client) -> None:
