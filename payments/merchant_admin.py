@@ -7,7 +7,7 @@ from backend.fees import items
 from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from backend.kernel.http import Call, Route
-from payments import approvals, merchants
+from payments import approvals, merchant_keys, merchants
 from payments.channels.base import Channel
 from payments.merchant_keys import Keys
 from payments.merchant_schemas import (
@@ -121,9 +121,12 @@ def _company(call: Call[Any, Any], permission: str) -> UUID:
 
 
 def _keys(body: MerchantKeys) -> Keys:
-    return Keys(
-        body.serial_no, body.private_key_pem, body.api_v3_key or "", body.platform_keys, body.root_serial_no
-    )  # fmt: skip
+    if body.certificates is not None:
+        given = body.certificates
+        return merchant_keys.of_alipay_certificates(
+            body.private_key_pem, app=given.app, root=given.root, platform=given.platform
+        )
+    return Keys(body.serial_no, body.private_key_pem, body.api_v3_key or "", body.platform_keys)
 
 
 async def _one_merchant(call: Call[Any, Any], permission: str) -> MerchantView:

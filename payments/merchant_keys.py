@@ -9,19 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from cryptography import x509
+
 from backend.kernel.config import Mode
 from backend.kernel.crypto import Context, Keyring
 from backend.kernel.db import Record
 from backend.kernel.errors import Invalid, Unavailable
-from payments.channels import wechat_merchant
-from payments.channels.base import Channel
+from payments.channels import alipay_certificates, alipay_keys, wechat_merchant
+from payments.channels.base import Channel, KeyRefused
 
 SANDBOX_KEY = "PUB_KEY_ID_0000"
 ALIPAY_SANDBOX_APP = "9021"
-
-
-class KeyRefused(ValueError):
-    """Keys that do not go with their channel; the text says why, in Chinese."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +59,26 @@ class Sealed:
 
     private_key: bytes
     api_v3_key: bytes | None
+
+
+def of_alipay_certificates(private_key_pem: str, *, app: str, root: str, platform: str) -> Keys:
+    """The keys of Alipay's certificate mode out of the three files that its console gives, numbered by us.
+
+    Raises Invalid `key_refused`.
+    """
+    try:
+        return Keys(
+            serial_no=alipay_certificates.number(x509.load_pem_x509_certificate(app.encode())),
+            private_key_pem=private_key_pem,
+            api_v3_key="",
+            platform_keys={alipay_certificates.number(x509.load_pem_x509_certificate(platform.encode())): platform},
+            root_serial_no=alipay_certificates.root_number(root),
+        )
+    except ValueError as error:
+        raise Invalid(
+            "支付宝的证书读不出来，请使用 appCertPublicKey、alipayRootCert、alipayCertPublicKey_RSA2 三个文件的内容。",
+            code="key_refused",
+        ) from error
 
 
 def account_of(row: Record) -> Account:
@@ -106,10 +124,10 @@ def opened(row: Record, keyring: Keyring, mode: Mode) -> Any:
 
 def _parse(account: Account, keys: Keys) -> Any:
     """ValueError in Chinese for keys that their channel cannot work with."""
-    if account.channel is not Channel.WECHAT:
-        raise KeyRefused("这种收款渠道没有密钥。")
+    if account.channel is Channel.ALIPAY:
+        return _parse_alipay(account, keys)
     if keys.root_serial_no is not None or not keys.serial_no:
-        raise KeyRefused("请填写商户 API 证书序列号；微信支付没有根证书编号。")
+        raise KeyRefused("请填写商户 API 证书序列号；微信支付没有支付宝的证书。")
     return wechat_merchant.load(
         account.mchid,
         account.appid,
@@ -117,6 +135,21 @@ def _parse(account: Account, keys: Keys) -> Any:
         private_key_pem=keys.private_key_pem,
         api_v3_key=keys.api_v3_key,
         platform_keys=keys.platform_keys,
+        sub_mchid=account.sub_mchid,
+        sub_appid=account.sub_appid,
+    )
+
+
+def _parse_alipay(account: Account, keys: Keys) -> alipay_keys.Merchant:
+    if account.sub_mchid is not None or account.sub_appid is not None or keys.api_v3_key:
+        raise KeyRefused("支付宝商户没有特约商户号和 APIv3 密钥。")
+    return alipay_keys.load(
+        account.appid,
+        account.mchid,
+        private_key_pem=keys.private_key_pem,
+        platform_keys=keys.platform_keys,
+        app_cert_sn=keys.serial_no,
+        root_cert_sn=keys.root_serial_no or "",
     )
 
 

@@ -21,19 +21,27 @@ _NUMBER = r"^[0-9]{8,32}$"
 _APP = r"^[0-9A-Za-z]{8,32}$"
 
 
+class AlipayCertificates(Strict):
+    """The three files of Alipay's certificate mode: appCertPublicKey, alipayRootCert, alipayCertPublicKey_RSA2."""
+
+    app: str = Field(min_length=1, max_length=16_384)
+    root: str = Field(min_length=1, max_length=65_536)
+    platform: str = Field(min_length=1, max_length=16_384)
+
+
 class MerchantKeys(Strict):
     """Keys as the channel's console gives them; they are sealed at once and never shown again.
 
-    Alipay has no `api_v3_key`. Its key mode has no `serial_no` and the one platform key `public_key`; its certificate
-    mode has the numbers of the application's and of the root certificates.
+    WeChat Pay: all but `certificates`. Alipay has no `api_v3_key`; its key mode is the private key and the one platform
+    key `public_key`, its certificate mode the private key and `certificates`.
     """
 
     model_config = example(**_KEYS)
     serial_no: str = Field("", pattern=r"^[0-9A-Fa-f]{0,64}$")
-    root_serial_no: str | None = Field(None, pattern=r"^[0-9a-f_]{32,400}$")
     private_key_pem: str = Field(min_length=1, max_length=8_192, repr=False)
     api_v3_key: str | None = Field(None, min_length=32, max_length=32, repr=False)
-    platform_keys: dict[str, str] = Field(max_length=8)
+    platform_keys: dict[str, str] = Field({}, max_length=8)
+    certificates: AlipayCertificates | None = None
 
 
 class MerchantCreate(Strict):

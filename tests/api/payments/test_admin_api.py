@@ -1,16 +1,24 @@
 """Staff's side: merchants without their secrets, pausing, keys by two people, orders, asking now."""
 
+import asyncio
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from backend.kernel.config import ConfigError, Mode
-from backend.kernel.errors import Invalid
+from backend.kernel.errors import Conflict, Invalid
 from payments import merchant_keys, merchants
 from payments.channels.base import Channel
 from payments.merchant_keys import Account, Keys
 from tests import factories, vectors
-from tests.conftest import Client, Sandbox
+from tests.conftest import START, Client, Sandbox
 from tests.factories_payments import API_V3_KEY, Stage
 
 
@@ -152,3 +160,123 @@ async def test_live_mode_refuses_the_keys_of_the_sandbox(play: Stage, sandbox: S
         await merchants.refuse_sandbox(play.res.db, Mode.LIVE)
     await play.res.db.execute("UPDATE merchant SET retired_at = created_at")
     await merchants.refuse_sandbox(play.res.db, Mode.LIVE)
+
+
+SELLER, ALIPAY_APP = "2088531891668739", "9021000000000001"
+
+
+def _alipay(**keys: Any) -> dict[str, Any]:
+    given = {"private_key_pem": vectors.private_pem(vectors.key_m()), **keys}
+    return {"channel": "alipay", "mchid": SELLER, "appid": ALIPAY_APP, "name": "支付宝收款", "keys": given}
+
+
+async def test_a_merchant_of_alipay_in_key_mode_is_added_and_opened(play: Stage, sandbox_client: Client) -> None:
+    office = sandbox_client.of(await _administrator(play))
+    made = await office.post(
+        "/admin/v1/merchants", _alipay(platform_keys={"public_key": vectors.public_pem(vectors.key_p())})
+    )
+    assert made.status == 201, made.body
+    assert made.json["notify_url"].endswith(f"/pay/notify/alipay/{made.json['id']}")
+    known = await merchants.merchant(play.res, UUID(made.json["id"]))
+    assert (known.channel, known.mchid, known.appid) == (Channel.ALIPAY, SELLER, ALIPAY_APP)
+    assert (known.keys.app_id, known.keys.seller_id, known.keys.app_cert_sn) == (ALIPAY_APP, SELLER, "")
+
+
+async def test_a_merchant_of_alipay_in_certificate_mode_is_added_by_its_three_files(
+    play: Stage, sandbox_client: Client, sandbox: Sandbox
+) -> None:
+    office = sandbox_client.of(await _administrator(play))
+    certificate = _self_signed(vectors.key_p())
+    files = {"app": _self_signed(vectors.key_m()), "root": certificate, "platform": certificate}
+    made = await office.post("/admin/v1/merchants", _alipay(certificates=files))
+    assert made.status == 201, made.body
+    stored = await play.res.db.fetchrow("SELECT * FROM merchant WHERE id = $1", UUID(made.json["id"]))
+    assert stored is not None and len(stored["serial_no"]) == 32 and len(stored["root_serial_no"]) == 32
+    assert list(stored["platform_keys"]) == [stored["root_serial_no"]]
+    known = await merchants.merchant(play.res, UUID(made.json["id"]))
+    assert known.keys.root_cert_sn == stored["root_serial_no"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"platform_keys": {}},
+        {"platform_keys": {"public_key": vectors.public_pem(vectors.key_m())}},
+        {"platform_keys": {"public_key": "x"}},
+        {"serial_no": "ab", "platform_keys": {"public_key": vectors.public_pem(vectors.key_p())}},
+        {"api_v3_key": API_V3_KEY, "platform_keys": {"public_key": vectors.public_pem(vectors.key_p())}},
+        {"certificates": {"app": "x", "root": "x", "platform": "x"}},
+    ],
+)
+async def test_keys_that_alipay_cannot_work_with_are_refused(
+    play: Stage, sandbox_client: Client, change: dict[str, Any]
+) -> None:
+    office = sandbox_client.of(await _administrator(play))
+    answer = await office.post("/admin/v1/merchants", _alipay(**change))
+    assert (answer.status, answer.code) == (422, "key_refused"), answer.body
+
+
+async def test_the_keys_of_alipay_are_changed_by_two_people(play: Stage, sandbox_client: Client) -> None:
+    first, second = sandbox_client.of(await _administrator(play)), sandbox_client.of(await _administrator(play))
+    public = {"public_key": vectors.public_pem(vectors.key_p())}
+    made = (await first.post("/admin/v1/merchants", _alipay(platform_keys=public))).json["id"]
+    certificate = _self_signed(vectors.key_p())
+    files = {"app": _self_signed(vectors.key_m()), "root": certificate, "platform": certificate}
+    proposed = await first.post(
+        f"/admin/v1/merchants/{made}/keys", {"keys": _alipay(certificates=files)["keys"], "reason": "改用证书"}
+    )
+    assert proposed.status == 201, proposed.body
+    path = f"/admin/v1/approvals/{proposed.json['approval_id']}/decision"
+    assert (await second.post(path, {"approve": True, "note": "好"})).status == 200
+    row = await play.res.db.fetchrow("SELECT * FROM merchant WHERE id = $1", UUID(made))
+    assert row is not None and row["version"] == 2 and row["root_serial_no"] and row["api_v3_key_sealed"] is None
+
+
+async def test_live_mode_refuses_an_application_of_alipays_sandboxes(play: Stage) -> None:
+    keys = Keys("", vectors.private_pem(vectors.key_m()), "", {"public_key": vectors.public_pem(vectors.key_p())})
+    merchant_keys.check(Account(Channel.ALIPAY, SELLER, "2021000000000001"), keys, Mode.LIVE)
+    with pytest.raises(Invalid) as refused:
+        merchant_keys.check(Account(Channel.ALIPAY, SELLER, ALIPAY_APP), keys, Mode.LIVE)
+    assert refused.value.code == "sandbox_key"
+
+
+async def test_a_service_provider_collects_for_its_sub_merchant(
+    play: Stage, sandbox_client: Client, sandbox: Sandbox
+) -> None:
+    office = sandbox_client.of(await _administrator(play))
+    body = {
+        "community_id": str(play.place.id), "mchid": vectors.MCHID, "appid": "wxserviceprovider1", "name": "服务商代收",
+        "sub_mchid": "1900000109", "sub_appid": factories.APPID, "keys": await _keys(sandbox),
+    }  # fmt: skip
+    made = await office.post("/admin/v1/merchants", body)
+    assert made.status == 201, made.body
+    known = await merchants.merchant(play.res, UUID(made.json["id"]))
+    assert (known.mchid, known.appid, known.keys.mchid) == ("1900000109", factories.APPID, vectors.MCHID)
+
+
+async def test_a_company_has_one_counter_without_keys_which_nobody_retires(play: Stage, sandbox_client: Client) -> None:
+    company_id = play.place.company_id
+    found = await asyncio.gather(
+        *(play.res.db.transact(lambda tx: merchants.counter(tx, company_id)) for _ in range(5))
+    )
+    counter = found[0]
+    assert {each.id for each in found} == {counter.id}
+    assert (counter.mchid, counter.appid, counter.keys) == (company_id.hex, "counter", None)
+    assert await merchants.merchant(play.res, counter.id) == counter
+    with pytest.raises(Conflict):
+        merchants.channel(play.res, counter)
+    office = sandbox_client.of(await _administrator(play))
+    for action in ("pause", "retire"):
+        answer = await office.post(f"/admin/v1/merchants/{counter.id}/{action}", {"reason": "测试"})
+        assert answer.status == 404
+    answer = await office.post(f"/admin/v1/merchants/{counter.id}/keys", {**_alipay(), "reason": "测试"})
+    assert answer.status in (404, 422)
+
+
+def _self_signed(key: RSAPrivateKey) -> str:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Linli Test CA")])
+    made = x509.CertificateBuilder(
+        issuer_name=name, subject_name=name, public_key=key.public_key(), serial_number=x509.random_serial_number(),
+        not_valid_before=START, not_valid_after=START + timedelta(days=1),
+    ).sign(key, SHA256())  # fmt: skip
+    return made.public_bytes(Encoding.PEM).decode()
