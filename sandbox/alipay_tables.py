@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS alipay_refunds (
     fee_fen INTEGER NOT NULL, reason TEXT NOT NULL, asked_s REAL NOT NULL, done_s REAL NOT NULL,
     PRIMARY KEY (app_id, out_trade_no, out_request_no));
 CREATE INDEX IF NOT EXISTS alipay_refunds_by_day ON alipay_refunds (app_id, done_s);
+CREATE INDEX IF NOT EXISTS alipay_refunds_later ON alipay_refunds (done_s) WHERE asked_s < done_s;
 CREATE TABLE IF NOT EXISTS alipay_notices (
     id TEXT PRIMARY KEY, app_id TEXT NOT NULL, out_trade_no TEXT NOT NULL, product TEXT NOT NULL, url TEXT NOT NULL,
     fields TEXT NOT NULL, created_s REAL NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,

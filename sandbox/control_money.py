@@ -6,6 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox import clock, pay_books, refund_books
+from sandbox.alipay_postman import ALIPAY_POSTMAN
 from sandbox.control_edge import asked, take
 from sandbox.control_refunds import refund_view
 from sandbox.errors import ControlError
@@ -153,5 +154,5 @@ async def repeat(world: World, request: web.Request, body: dict[str, Any]) -> di
 
 
 async def flush(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-    """POST /control/notifications/flush: deliver what is due now and wait for it; answers the number of attempts."""
-    return {"count": await request.app[POSTMAN].flush()}
+    """POST /control/notifications/flush: deliver what is due now, Alipay's too; answers the number of attempts."""
+    return {"count": await request.app[POSTMAN].flush() + await request.app[ALIPAY_POSTMAN].flush()}
