@@ -1,4 +1,4 @@
-"""Test vectors of protocols/wechat-pay-v3.md section 15 and protocols/wechat-miniprogram.md section 9.
+"""Test vectors of protocols/wechat-pay-v3.md and alipay.md section 15, and protocols/wechat-miniprogram.md section 9.
 
 Shared by the tests of the sandbox and by the tests of the product: each side is held against the same texts, apart
 from the other. Texts are str; the bytes on the wire are their UTF-8. The keys are test keys, never used elsewhere.
@@ -298,3 +298,111 @@ PHONE_ENCRYPTED = (
 SHORT_RAW_DATA = '{"nickName":"测试"}'
 SHORT_RAW_DATA_SIGNATURE = "3861d01fbcc9f95c984b99a321c523d8dc9e6bd6"
 CHECKSESSION_SIGNATURE = "75c022993d64e3ac224c1c9d6f2b4c6eb53f22f6c7aa6be94428577d11d12fd5"
+
+# Alipay: protocols/alipay.md section 15; keys M (application) and P (Alipay) are those of 15.1 above.
+ALIPAY_APP_ID = "2021000000000001"
+ALIPAY_SELLER_ID = "2088531891668739"
+
+# alipay 15.1 request (key M)
+ALIPAY_REQUEST_TEXT = (
+    'app_id=2021000000000001&biz_content={"out_trade_no":"WY202609010002","product_code":"QR_CODE_OFF'
+    'LINE","subject":"物业费2026年09月","timeout_express":"90m","total_amount":"123.45"}&charset=utf-8&for'
+    "mat=json&method=alipay.trade.precreate&notify_url=https://pay.example.com/notify/ali&sign_type=R"
+    "SA2&timestamp=2026-09-01 00:00:00&version=1.0"
+)
+ALIPAY_REQUEST_SHA256 = "ac510cc55fa15ed82a064381ea837e553e68ef06290803bc69a760b5381abe89"
+ALIPAY_REQUEST_SIGN = (
+    "C0Wsmwf5alRW6fgo59X6yddvRxb25LlXMrXIT6hC0B6gKLMK7Kgz/Ry5yARp2bWJ0KaqeWw9cGmbzEGJT4qPuRned/jdCZPG"
+    "HgYAE4iXISjTGeg/IKjfHl3ZjwRPdOCYmeaett5b1mjIEqBzsDsuSsnLV+90kYOnLw/uhGRoXgLl4/gubBuqL/A0Xy20r8yM"
+    "/Z3E8P1DVxf6qvsYUf47fzkgOE3G6kvJVv533I7nY5GoZyIAsELHEiKpxOlS+pHTcsOzsTJ4aWvuOohzvIZDAvPZgZ6ZD7tu"
+    "dgiKbpNY1Z8neM8f7xsxmbyBUkc7W39F6uE0tyiVjQGo8SqL/kiBUA=="
+)
+
+# alipay 15.2 answer (key P)
+ALIPAY_ANSWER = (
+    '{"alipay_trade_precreate_response":{"code":"10000","msg":"Success","out_trade_no":"WY20260901000'
+    '2","qr_code":"https:\\/\\/qr.alipay.com\\/bax00022tldi82dwzbvp6013"},"sign":"DH5ipSFMfFEQbEx4B+cC/Z'
+    "lY9OhJy59yLjhExfYiEzWpfs0XWOS0z0OtgAROadPnHT/bMVzEonCGsbu22BPExxassaDmJS4olmfPf1AUZQucYPs2xDumqi"
+    "l40+lu/mqxi6NWkeuZnaWGTY4TQeyHJ6NP5bR/BJavUzTEl86F+tVHP3WdZeB5IanGymGOW9euzGJAknEwSOAcL+WVCeRR4E"
+    "JVT1o6VIeWVROIKtvoWjH/SIP9zJnkby1vLu0WAwMPK9Xtd5oZQmk725xkY7fi/FZdmdhnaX7Hu5f1fr1c2Rj/Z38K1zx7ru"
+    'lR5rhSxubxSm231gnYRjlHpfrupMkg4Q=="}'
+)
+
+# alipay 15.3 notification (key P)
+ALIPAY_NOTIFICATION_TEXT = (
+    "app_id=2021000000000001&auth_app_id=2021000000000001&buyer_id=2088102534368455&buyer_logon_id=13"
+    '8****0000&buyer_pay_amount=123.45&charset=utf-8&fund_bill_list=[{"amount":"123.45","fundChannel"'
+    ':"ALIPAYACCOUNT"}]&gmt_create=2026-09-01 00:01:00&gmt_payment=2026-09-01 00:01:05&invoice_amount'
+    "=123.45&notify_id=2026090100222000105068450559358070&notify_time=2026-09-01 00:01:06&notify_type"
+    "=trade_status_sync&out_trade_no=WY202609010002&point_amount=0.00&receipt_amount=123.45&seller_em"
+    "ail=wy@example.com&seller_id=2088531891668739&subject=物业费2026年09月&total_amount=123.45&trade_no=2"
+    "026090122001468450512505578&trade_status=TRADE_SUCCESS&version=1.0"
+)
+ALIPAY_NOTIFICATION_SHA256 = "71c09c55e13b8afccd8b0d3c620247ba5565387c15d896cc51e9867d4240b5e1"
+ALIPAY_NOTIFICATION_BODY = (
+    "gmt_create=2026-09-01+00%3A01%3A00&charset=utf-8&seller_email=wy%40example.com&subject=%E7%89%A9"
+    "%E4%B8%9A%E8%B4%B92026%E5%B9%B409%E6%9C%88&buyer_id=2088102534368455&invoice_amount=123.45&notif"
+    "y_id=2026090100222000105068450559358070&fund_bill_list=%5B%7B%22amount%22%3A%22123.45%22%2C%22fu"
+    "ndChannel%22%3A%22ALIPAYACCOUNT%22%7D%5D&notify_type=trade_status_sync&trade_status=TRADE_SUCCES"
+    "S&receipt_amount=123.45&buyer_pay_amount=123.45&app_id=2021000000000001&seller_id=20885318916687"
+    "39&gmt_payment=2026-09-01+00%3A01%3A05&notify_time=2026-09-01+00%3A01%3A06&version=1.0&out_trade"
+    "_no=WY202609010002&total_amount=123.45&trade_no=2026090122001468450512505578&auth_app_id=2021000"
+    "000000001&buyer_logon_id=138%2A%2A%2A%2A0000&point_amount=0.00&sign_type=RSA2&sign=qA06vd%2FSlf0"
+    "HWuMh6pWS%2F%2BQh3oAXfaKg48Gz9BSTK3Du3rMW%2BPEWNnyZiJQYIlaJKdTcCSv9IBBLeUiwYWpBGHM8HdgkcMTozRVnk"
+    "nszoSwAydTvERMCTrRDSLo02U9ssyc33V%2B7ZKq11OcIUp9okJ9XEsFbkZb7p%2Ftt%2FJTyxqaqUjvAu3Z7xRQSQIS9coW"
+    "2WmKPe9TT6A3Cf6VROCkl8wIK9DbYmIlxsfYZP6F2B2hVSkZVsqJTQrzqSH1hY4UoQ37s%2BXIaHEnY9cd3xr7%2FCOE2A%2"
+    "BBMJap3FecpGErCSmmdAu4x8ZuETaknJxoJ8u4h1qUd79MGLMHhLif2akP49A%3D%3D"
+)
+
+# alipay 15.4 a real notification of production (2019)
+ALIPAY_REAL_PUBLIC_KEY = (
+    "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqObrdC7hrgAVM98tK0nv3hSQRGGKT4lBsQjHiGjeYZjOPIPHR5kn"
+    "m2jnnz/YGIXIofVHkA/tAlBAd5DrY7YpvI4tP5EONLtZKC2ghBMx7McI2wRD0xiqzxOQr1FuhZGJ8/AUokBzJrzY+aGX2xcO"
+    "rxFYRlFilvVLTXg4LWjR1tdPkO6+i7wQZAIVMClPkwVRZEbaERRHlKqTzv2gGv5rDU8gRoe1LeaN+6BlbTqHWkQcNCUNrA8C"
+    "6l17XAXGKDsm/9TFWwO8EPHHHCaQdjtV5/FdcWIt+L8SR1ss7EXTjYDFtxcKVv9rEoY1lX8T4mX+GbXfZHraG5NCF1+XioL5"
+    "JwIDAQAB"
+)
+ALIPAY_REAL_TEXT = (
+    "app_id=2019073166072302&auth_app_id=2019073166072302&buyer_id=2088102534368455&buyer_logon_id=xu"
+    'd***@126.com&buyer_pay_amount=0.10&charset=utf-8&fund_bill_list=[{"amount":"0.10","fundChannel":'
+    '"ALIPAYACCOUNT"}]&gmt_create=2019-08-15 15:56:22&gmt_payment=2019-08-15 15:56:24&invoice_amount='
+    "0.10&notify_id=2019081500222155624068450559358070&notify_time=2019-08-15 15:56:25&notify_type=tr"
+    "ade_status_sync&out_trade_no=20190815155618536-564-57&point_amount=0.00&receipt_amount=0.10&sell"
+    "er_email=z97-yuquerevenue@service.aliyun.com&seller_id=2088531891668739&subject=语雀空间 500人规模&tota"
+    "l_amount=0.10&trade_no=2019081522001468450512505578&trade_status=TRADE_SUCCESS&version=1.0"
+)
+ALIPAY_REAL_SIGN = (
+    "QfTb8tqE1BMhS5qAnXtvsF3/jBkEvu9q9en0pdbBUDDjvKycZhQb7h8GDs4FKfi049PynaNuatxSgLb/nLWZpXyyh0LEWdK2"
+    "S6Ri7nPwrVgOs08zugLO20vOQz44y3ti2Ncm8/wZts1Fr2gZ7pShnVX3d1B50hbsXnObT1r/U8ONNQjWXd0HIul4TG+Q3fm3"
+    "svmSvFEy0WnzuhcyHPX5Gm4ELNctL6Qd5YniGJFNcc7kopHYtI/XD9YCKCH6Ct02rzUs9i11C9CsadtZn+WhxF26Dqt9sGEF"
+    "ajkJ8cxUTLi8+VCpLHsgPE8P0y095uQcDdK0YjCh4x7wVSov+lrmOQ=="
+)
+
+# alipay 15.5 AES content
+ALIPAY_AES_KEY = "AAECAwQFBgcICQoLDA0ODw=="
+ALIPAY_AES_PLAINTEXT = '{"out_trade_no":"WY202609010002"}'
+ALIPAY_AES_CIPHERTEXT = "G7PYcjyAquhKW/Z/PmtCC7iGUw5+eve/hBdy1h1rrkMNaqYgmnKG8Dda4uE6zplx"
+
+# alipay 15.6 certificate number
+ALIPAY_CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIDKjCCAhKgAwIBAgIKEjRWeJCrze8SNDANBgkqhkiG9w0BAQsFADBUMQswCQYD
+VQQGEwJDTjEWMBQGA1UECgwNRGVtbyBQcm9wZXJ0eTEQMA4GA1UECwwHU2FuZGJv
+eDEbMBkGA1UEAwwSRGVtbyBTYW5kYm94IENBIFIxMB4XDTI2MDEwMTAwMDAwMFoX
+DTM2MDEwMTAwMDAwMFowVDELMAkGA1UEBhMCQ04xFjAUBgNVBAoMDURlbW8gUHJv
+cGVydHkxEDAOBgNVBAsMB1NhbmRib3gxGzAZBgNVBAMMEkRlbW8gU2FuZGJveCBD
+QSBSMTCCASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEBAJo4W+Amjq3R1gDE
+A+5d3yZPwhYBiCTJY/tjYePgafq8oMuP+BQV9KxO8H4WLXzwW91RgBrj5UbmtX8O
+KY6lj7x3U8Z4d9qWmCdD3Sinzic9hDGU1K6wyLlx1jUNBgyDQpck0qovNoXeQSdv
+hc/4yFDn7VNWmJLA+j0YED6OioPTkxNT2Fs7Fc5F2nzvGNzhZJVywE2x0bijA8vd
+JmaGZ1fZHJm3piNc8ipBfVCHJviZunxaW1ERfL4+E+Z372tJgJGSdsOacYb+R23G
+p17Pyn1LnmERF4Iiues33da2d3EcbiRgQ60yQPPPIAuiIaasldTD6zxLHIgvzX9u
+VMLh13kCAwEAATANBgkqhkiG9w0BAQsFAAOCAQEACl8AqwJs2tLlD4wG7698tRgo
+Xhq9MjTIYHMh96KrCXf1v6rgUb7R+fF0BIgJg6TZHUUyDLv4SpDyjWyvD7uQidKq
+HvnCqPq/8h/gp8wGbj3A26eirHRrcS+tE+VVSwWtlKxFU2LrnSm9fDiVuMzHlm6u
+1ALyMRmf0pjckK+GKniTdYnzd724ye5aP++kHcKKbAzHIWwnhEWXRMqnGVpSyFGK
+nRVtbeRf20OdkypOriUwlhV3oEDdJGLh6BBcFf8jSF4OaFWbyM68oGvE4zkQmfUh
+5vyv7d97Oycq5Zc7gY1YZHjS+kLwfYVj1Mvg0/LcCwYLG2calZ5ShaolRvnERA==
+-----END CERTIFICATE-----
+"""
+ALIPAY_CERTIFICATE_NUMBER = "6783483365d3b35f1993a669e67ad82f"
