@@ -169,6 +169,24 @@ RESIDENTS = {
     ),
 }  # fmt: skip
 
+PREPAID = {
+    "GET /api/v1/prepaid": row(
+        "resident", "13YooYY3 3333333 333", Y="prepaid house", stranger="next_prepaid next_house"
+    ),
+    "GET /api/v1/prepaid/{account_id}/entries": row("resident", "13444YY3 3333333 333", Y="prepaid house"),
+    "POST /api/v1/prepaid/top-ups": row(
+        "resident", "13444YY3 3333333 333", status=201,
+        writes="prepaid_account payment_order payment_line payment_attempt audit_entry idempotency",
+    ),
+    "GET /admin/v1/prepaid-accounts": row("fees.read", "13333333 33YYYYY oo3", Y="prepaid house"),
+    "POST /admin/v1/prepaid-accounts": row(
+        "prepaid.open", "13333333 33Y3YYY 443", status=201, writes="prepaid_account audit_entry idempotency"
+    ),
+    "GET /admin/v1/prepaid-accounts/{account_id}/entries": row(
+        "fees.read", "13333333 33YYYYY 443", Y="prepaid house"
+    ),
+}  # fmt: skip
+
 OWN_ACCOUNT = {
     "POST /admin/v1/login": row("public", EVERYBODY, writes="login_guard session audit_entry"),
     "POST /admin/v1/logout": row("staff.self", "13333333 YYYYYYY YYY", writes="session"),
@@ -435,5 +453,5 @@ PAYMENTS = {
 }  # fmt: skip
 
 MATRIX: Mapping[str, Row] = {
-    **SYSTEM, **RESIDENTS, **OWN_ACCOUNT, **STAFF, **PROPERTY, **ROSTER, **FEES, **MESSAGES, **PAYMENTS
+    **SYSTEM, **RESIDENTS, **PREPAID, **OWN_ACCOUNT, **STAFF, **PROPERTY, **ROSTER, **FEES, **MESSAGES, **PAYMENTS
 }  # fmt: skip

@@ -126,6 +126,7 @@ async def build(res: Resources, client: Client, sandbox: Sandbox) -> World:
     await _residents(world)
     await _staff(world)
     await _fees(world)
+    await _prepaid(world)
     await _payments(world)
     await _messages(world)
     await _approvals(world)
@@ -369,6 +370,23 @@ async def _messages(world: World) -> None:
             audit.record(tx, SYSTEM, action="test.marked", target=f"marker:{at}", community_id=world.places[at].id)
 
         await res.db.transact(mark)
+
+
+async def _prepaid(world: World) -> None:
+    """An account without entries for the house, and for each house that must not be seen with it."""
+    for name, house, place, side in (
+        ("prepaid", "house", "a", "house"),
+        ("next_prepaid", "next_house", "a", "next"),
+        ("b_prepaid", "b_house", "b", "b"),
+        ("c_prepaid", "c_house", "c", "c"),
+    ):
+        account_id = uuid7(world.res.clock.now())
+        await world.res.db.execute(
+            """INSERT INTO prepaid_account (id, community_id, house_id, purpose, created_at)
+               VALUES ($1, $2, $3, 'general', $4)""",
+            account_id, world.places[place].id, world.ids[house], world.res.clock.now(),
+        )  # fmt: skip
+        world.name(name, account_id, side)
 
 
 async def letter(world: World, person_id: UUID) -> UUID:
