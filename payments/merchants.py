@@ -22,6 +22,7 @@ from backend.kernel.errors import Conflict, NotFound
 from backend.kernel.ids import uuid7
 from backend.kernel.resources import Resources
 from payments import merchant_keys
+from payments.channels.alipay import Alipay
 from payments.channels.base import Channel, OnlineChannel
 from payments.channels.wechat_v3 import WechatPayV3
 from payments.merchant_keys import ALIPAY_SANDBOX_APP, SANDBOX_KEY, Account, Keys
@@ -182,6 +183,8 @@ def channel(res: Resources, merchant: Merchant) -> OnlineChannel[Any]:
     """The channel of a merchant at the address of the settings; Conflict `not_online` for the counter."""
     if merchant.channel is Channel.WECHAT:
         return wechat(res)
+    if merchant.channel is Channel.ALIPAY:
+        return Alipay(res.egress, res.clock, res.settings.alipay_url)
     raise Conflict("这个收款商户不是线上渠道。", code="not_online")
 
 
