@@ -58,6 +58,7 @@ class Settings(BaseModel):
     storage_url: str | None = Field(None, description="s3://bucket?endpoint=…; a local directory when missing")
     storage_key: SecretStr | None = Field(None, description="access key of storage_url")
     storage_secret: SecretStr | None = Field(None, description="its secret")
+    pdf_font: Path | None = Field(None, description="a Chinese TrueType font for PDF; the system's when missing")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     failpoints: str = Field("", description="sandbox mode only: name=action,… (tests)")
     company_name: str = "邻里示范物业服务有限公司"

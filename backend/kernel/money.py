@@ -47,3 +47,42 @@ def yuan_text(amount_fen: int) -> str:
     sign = "-" if amount_fen < 0 else ""
     yuan, fen = divmod(abs(amount_fen), 100)
     return f"{sign}{yuan}.{fen:02d}"
+
+
+_DIGITS = "零壹贰叁肆伍陆柒捌玖"
+_GROUPS = ("", "万", "亿", "万亿")
+
+
+def capital_text(amount_fen: int) -> str:
+    """`12305` as `壹佰贰拾叁元零伍分`: how papers write money (大写金额); ValueError for what is not positive."""
+    if amount_fen <= 0:
+        raise ValueError(f"only a positive amount is written out: {amount_fen} fen")
+    yuan, fen = divmod(amount_fen, 100)
+    text = f"{_written(yuan)}元" if yuan else ""
+    if fen == 0:
+        return f"{text}整"
+    if fen < 10:
+        return f"{text}{'零' if yuan else ''}{_DIGITS[fen]}分"
+    return f"{text}{_DIGITS[fen // 10]}角" + (f"{_DIGITS[fen % 10]}分" if fen % 10 else "整")
+
+
+def _written(number: int) -> str:
+    """A whole number below 10^16, four digits at a time; skipped places are one 零."""
+    text, skipped = "", False
+    for place in reversed(range(len(_GROUPS))):
+        group = number // 10_000**place % 10_000
+        if group:
+            text += "零" if text and (skipped or group < 1_000) else ""
+            text += _four(group) + _GROUPS[place]
+        skipped = group == 0
+    return text
+
+
+def _four(group: int) -> str:
+    text, skipped = "", False
+    for unit, value in (("仟", 1_000), ("佰", 100), ("拾", 10), ("", 1)):
+        digit = group // value % 10
+        if digit:
+            text += ("零" if text and skipped else "") + _DIGITS[digit] + unit
+        skipped = digit == 0
+    return text
