@@ -43,6 +43,7 @@ from miniprogram_api import houses as resident_houses
 from miniprogram_api import login, me
 from miniprogram_api import messages as resident_messages
 from miniprogram_api import payments as resident_payments
+from miniprogram_api import prepaid as resident_prepaid
 from payments import admin as payments_admin
 from payments import approvals as payment_approvals
 from payments import callbacks, merchant_admin
@@ -78,6 +79,7 @@ ROUTES: tuple[Route, ...] = (
     *resident_houses.ROUTES,
     *resident_bills.ROUTES,
     *resident_payments.ROUTES,
+    *resident_prepaid.ROUTES,
     *resident_messages.ROUTES,
     *identity_admin.ROUTES,
     *property_admin.ROUTES,

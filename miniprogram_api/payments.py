@@ -1,13 +1,12 @@
 """Paying from the phone: create, ask how it stands, change one's mind, history (D6). No rules are made here."""
 
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from backend.fees import bills
-from backend.identity import wechat_users
 from backend.kernel.auth import RESIDENT
 from backend.kernel.db import Tx
 from backend.kernel.errors import (
@@ -20,80 +19,25 @@ from backend.kernel.errors import (
     Unauthenticated,
     Unavailable,
 )
-from backend.kernel.failpoints import failpoint
 from backend.kernel.http import Call, Page, Route, Strict, decode_cursor, encode_cursor, example
 from backend.kernel.ratelimit import Rule
-from payments import asking, closing, history, orders, prepay, ways
+from miniprogram_api.paying import PaymentCreated, WayChoice, pay, payer_of
+from payments import asking, closing, history, ways
 from payments.channels.base import Channel, Method
 from payments.history import Payment
-from payments.orders import MAX_LINES, Payer, Way
+from payments.orders import MAX_LINES
 from payments.payables import Kind, Wish
 from payments.states import OrderState
-from payments.ways import ONLINE
 
 ASK_AGAIN_S = 2
 _ID = "01991b2a-7c00-7000-8000-000000000001"
-_PARAMETERS = {
-    "timeStamp": "1788230401",
-    "nonceStr": "5K8264ILTKCH16CQ2502SI8ZNMTM67VS",
-    "package": "prepay_id=wx261153585405162d4d02642eabe7000000",
-    "signType": "RSA",
-    "paySign": "W3xa…",
-}
 
 
-class PaymentCreate(Strict):
-    """Which bills to pay in one go, and how. `return_path`: the page of ours to which a browser goes afterwards."""
+class PaymentCreate(WayChoice):
+    """Which bills to pay in one go, and how."""
 
     model_config = example(bill_ids=[_ID], channel="wechat", method="jsapi", return_path="/")
     bill_ids: list[UUID] = Field(min_length=1, max_length=MAX_LINES)
-    channel: Channel = Channel.WECHAT
-    method: Method = Method.JSAPI
-    return_path: str = Field("/", pattern=r"^/[A-Za-z0-9._~/-]*$", max_length=200)
-
-    @model_validator(mode="after")
-    def _method_of_channel(self) -> Self:
-        if self.method not in ONLINE.get(self.channel, ()):
-            raise ValueError("method：这个渠道没有这种支付方式。")
-        return self
-
-
-class PaymentPlaced(Strict):
-    """What an Idempotency-Key stands for."""
-
-    payment_id: UUID
-    amount_fen: int
-    expires_at: datetime
-
-
-class RequestPayment(Strict):
-    """Exactly what `wx.requestPayment` takes."""
-
-    model_config = example(**_PARAMETERS)
-    timeStamp: str
-    nonceStr: str
-    package: str
-    signType: str
-    paySign: str
-
-
-class PaymentCreated(Strict):
-    """An order that waits for its money, and what opens the cashier: one of parameters, code and address."""
-
-    model_config = example(
-        payment_id=_ID,
-        amount_fen=26805,
-        expires_at="2026-09-01T02:30:00Z",
-        request_payment=_PARAMETERS,
-        qr_text=None,
-        open_url=None,
-    )
-    payment_id: UUID
-    amount_fen: int
-    expires_at: datetime
-    request_payment: RequestPayment | None
-    qr_text: str | None
-    open_url: str | None
 
 
 class WaysQuery(Strict):
@@ -119,9 +63,9 @@ class WayList(Strict):
 
 
 class PaymentLineView(Strict):
-    """One thing that is paid."""
+    """One thing that is paid; a top-up of a prepaid account is no bill."""
 
-    bill_id: UUID
+    bill_id: UUID | None
     title: str
     principal_fen: int
     late_fee_fen: int
@@ -189,30 +133,17 @@ class StatusQuery(Strict):
 
 async def create(call: Call[PaymentCreate, None]) -> PaymentCreated:
     """POST /api/v1/payments."""
-    payer, body = await _payer(call), call.body
-    wishes = [Wish(Kind.BILL, each) for each in sorted(set(body.bill_ids))]
-    way = Way(body.channel, body.method, return_url=call.res.settings.public_url.rstrip("/") + body.return_path)
+    wishes = [Wish(Kind.BILL, each) for each in sorted(set(call.body.bill_ids))]
 
-    async def work(tx: Tx) -> PaymentPlaced:
-        placed = await orders.place(tx, payer, res=call.res, actor=call.principal.actor, wishes=wishes, way=way)
-        return PaymentPlaced(payment_id=placed.order_id, amount_fen=placed.amount_fen, expires_at=placed.expires_at)
+    async def what(tx: Tx) -> list[Wish]:
+        return wishes
 
-    placed = await closing.make_room(call.res, call.principal.actor, place=lambda: call.once(work, PaymentPlaced))
-    await failpoint("order.after_commit")
-    opening = await prepay.opening(call.res, placed.payment_id)
-    return PaymentCreated(
-        payment_id=placed.payment_id,
-        amount_fen=placed.amount_fen,
-        expires_at=placed.expires_at,
-        request_payment=RequestPayment(**opening.request_payment) if opening.request_payment else None,
-        qr_text=opening.qr_text,
-        open_url=opening.open_url,
-    )
+    return await pay(call, call.body, what)
 
 
 async def list_ways(call: Call[None, WaysQuery]) -> WayList:
     """GET /api/v1/payment-ways."""
-    payer = await _payer(call)
+    payer = await payer_of(call)
     try:
         bill_ids = {UUID(each) for each in call.query.bill_ids.split(",")}
     except ValueError:
@@ -225,15 +156,6 @@ async def list_ways(call: Call[None, WaysQuery]) -> WayList:
         call.res.db, communities.pop(), item_ids=[row["item_id"] for row in rows], appid=payer.appid
     )
     return WayList(items=[WayView(channel=each.channel, method=each.method, title=each.title) for each in found])
-
-
-async def _payer(call: Call[Any, Any]) -> Payer:
-    """Who asks, by the account of the app in which he is logged in."""
-    scope = call.principal.scope
-    if call.principal.wechat_user_id is None:
-        raise Forbidden
-    account = await wechat_users.account(call.res.db, call.res.keyring, call.principal.wechat_user_id)
-    return Payer(scope.person_id, scope, account.appid, account.openid, call.client_ip)
 
 
 async def show(call: Call[None, StatusQuery]) -> PaymentDetail:
@@ -274,7 +196,7 @@ async def _detail(
 ) -> PaymentDetail:
     lines = [
         PaymentLineView(
-            bill_id=line["payable_id"],
+            bill_id=line["payable_id"] if line["kind"] == Kind.BILL else None,
             title=line["title"],
             principal_fen=line["principal_fen"],
             late_fee_fen=line["late_fee_fen"],

@@ -23,7 +23,7 @@ async def account(play: Stage, purpose: Purpose = Purpose.GENERAL, *, house_id: 
     """An account of the stage's house."""
     house = house_id or play.house_id
     return await play.res.db.transact(
-        partial(prepaid.open_for_staff, communities=[play.place.id], house_id=house, purpose=purpose)
+        partial(prepaid.open_for_staff, actor=SYSTEM, communities=[play.place.id], house_id=house, purpose=purpose)
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import fields
 from uuid import UUID
 
-from backend.fees import bill_admin, exclusions, items, prices, run_admin
+from backend.fees import bill_admin, exclusions, items, prepaid_admin, prices, run_admin
 from backend.fees.items import Changes, NewItem
 from backend.fees.plan import Nature
 from backend.fees.schemas import (
@@ -228,4 +228,5 @@ ROUTES = (
     ),
     *run_admin.ROUTES,
     *bill_admin.ROUTES,
+    *prepaid_admin.ROUTES,
 )  # fmt: skip

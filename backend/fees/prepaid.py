@@ -14,7 +14,8 @@ from uuid import UUID
 
 from backend.fees import periods
 from backend.fees.payable import Line, Priced
-from backend.kernel import outbox
+from backend.kernel import audit, outbox
+from backend.kernel.audit import Actor
 from backend.kernel.auth import HouseScope
 from backend.kernel.db import Reader, Record, Tx
 from backend.kernel.errors import Conflict, Invalid, NotFound
@@ -79,6 +80,7 @@ OPEN = """
     INSERT INTO prepaid_account (id, community_id, house_id, purpose, created_at)
     VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (house_id, purpose) DO NOTHING
+    RETURNING id
 """
 
 OPENED = "SELECT id FROM prepaid_account WHERE house_id = $1 AND purpose = $2"
@@ -130,25 +132,33 @@ ENTRIES = """
 ENTRY_TITLES: Mapping[str, str] = {"prepaid.topped_up": "存入", "prepaid.refunded": "退回"}
 
 
-async def open_for_resident(tx: Tx, scope: HouseScope, *, house_id: UUID, purpose: Purpose) -> UUID:
+async def open_for_resident(tx: Tx, actor: Actor, *, scope: HouseScope, house_id: UUID, purpose: Purpose) -> UUID:
     """The account of a house by right, opened now if need be; NotFound for a house that is not the resident's."""
     if house_id not in scope.full:
         raise NotFound
-    return await _open(tx, house_id, purpose, communities=None)
+    return await _open(tx, actor, house_id, purpose, communities=None)
 
 
-async def open_for_staff(tx: Tx, communities: Sequence[UUID], *, house_id: UUID, purpose: Purpose) -> UUID:
+async def open_for_staff(
+    tx: Tx, actor: Actor, *, communities: Sequence[UUID], house_id: UUID, purpose: Purpose
+) -> UUID:
     """The account of a house of these communities, opened now if need be; NotFound for a foreign or unknown house."""
-    return await _open(tx, house_id, purpose, communities=communities)
+    return await _open(tx, actor, house_id, purpose, communities=communities)
 
 
-async def _open(tx: Tx, house_id: UUID, purpose: Purpose, *, communities: Sequence[UUID] | None) -> UUID:
+async def _open(tx: Tx, actor: Actor, house_id: UUID, purpose: Purpose, *, communities: Sequence[UUID] | None) -> UUID:
     community_id = await tx.fetchval(HOUSE, house_id)
     if community_id is None or (communities is not None and community_id not in communities):
         raise NotFound
-    await tx.execute(OPEN, uuid7(tx.now), community_id, house_id, purpose.value, tx.now)
-    found: UUID = await tx.fetchval(OPENED, house_id, purpose.value)
-    return found
+    opened: UUID | None = await tx.fetchval(OPEN, uuid7(tx.now), community_id, house_id, purpose.value, tx.now)
+    if opened is None:
+        known: UUID = await tx.fetchval(OPENED, house_id, purpose.value)
+        return known
+    audit.record(
+        tx, actor, action="fees.prepaid_opened", target=f"prepaid_account:{opened}", community_id=community_id,
+        after={"house_id": house_id, "purpose": purpose.value},
+    )  # fmt: skip
+    return opened
 
 
 async def of_resident(db: Reader, scope: HouseScope) -> list[Account]:

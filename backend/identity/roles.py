@@ -52,6 +52,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "fees.price_approve": frozenset({A, M}),
     "fees.void_propose": frozenset({A, M, C}),
     "fees.void_approve": frozenset({A, M}),
+    "prepaid.open": frozenset({A, M, C, S}),
     "ledger.read": frozenset({A, M, C}),
     # Payments. Merchants need a role for all of the company.
     "merchant.read": frozenset({A, M, C}),

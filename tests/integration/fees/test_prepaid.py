@@ -8,6 +8,7 @@ import pytest
 from backend.fees import prepaid
 from backend.fees.handlers import settle_due
 from backend.fees.prepaid import Purpose
+from backend.kernel.audit import SYSTEM
 from backend.kernel.auth import HouseScope
 from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, Invalid, NotFound
@@ -82,7 +83,9 @@ async def test_i23_an_account_of_another_house_is_an_unknown_one(play: Stage) ->
         await prepaid.one_of_resident(play.res.db, tenant, account_id=theirs)
     with pytest.raises(NotFound):
         await play.res.db.transact(
-            partial(prepaid.open_for_resident, scope=tenant, house_id=foreign, purpose=Purpose.GENERAL)
+            partial(
+                prepaid.open_for_resident, actor=SYSTEM, scope=tenant, house_id=foreign, purpose=Purpose.GENERAL
+            )
         )
 
 
