@@ -220,6 +220,7 @@ class System:
             for field, url in (
                 ("public_url", self.api_url),
                 ("wechat_api_url", self.sandbox_url),
+                ("wechat_open_url", self.sandbox_url),
                 ("wechat_pay_url", self.sandbox_url),
                 ("alipay_url", self.sandbox_url),
             ):

@@ -264,7 +264,7 @@ def sandbox(_sandbox_process: tuple[str, Path]) -> Sandbox:
 @pytest.fixture
 def sandbox_res(settings: Settings, sandbox: Sandbox, run: Run) -> Iterator[Resources]:
     """Open resources whose channels are the sandbox; the clock is shared with it and runs."""
-    urls = dict.fromkeys(("wechat_api_url", "wechat_pay_url", "alipay_url"), sandbox.url)
+    urls = dict.fromkeys(("wechat_api_url", "wechat_open_url", "wechat_pay_url", "alipay_url"), sandbox.url)
     linked = settings.model_copy(update=urls)
     resources = run(_open(linked, sandbox.clock))
     yield resources

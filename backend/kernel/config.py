@@ -40,11 +40,13 @@ class Settings(BaseModel):
     master_key: SecretStr | None = Field(None, description="64 hex digits; wraps the data keys")
     previous_master_key: SecretStr | None = Field(None, description="accepted while keys are rotated")
     public_url: str = "http://127.0.0.1:8080"
+    more_urls: str = Field("", description="further addresses of this site, with commas between; browsers may return there")
     http_host: str = "127.0.0.1"
     http_port: int = Field(8080, ge=1, le=65535)
     sandbox_port: int = Field(8090, ge=1, le=65535)
     trusted_proxies: int = Field(0, ge=0, le=5, description="proxies in front whose X-Forwarded-For counts")
     wechat_api_url: str = "https://api.weixin.qq.com"
+    wechat_open_url: str = Field("https://open.weixin.qq.com", description="where a browser in WeChat logs in (OAuth)")
     wechat_pay_url: str = "https://api.mch.weixin.qq.com"
     alipay_url: str = Field(
         "https://openapi.alipay.com", description="origin of Alipay's gateway, /gateway.do below it"
@@ -73,11 +75,23 @@ class Settings(BaseModel):
     def _names_a_redis(cls, url: str | None) -> str | None:
         return _address(url, ("redis", "rediss"), "redis://主机:6379/0")
 
-    @field_validator("public_url", "wechat_api_url", "wechat_pay_url", "alipay_url", mode="after")
+    @field_validator("public_url", "wechat_api_url", "wechat_open_url", "wechat_pay_url", "alipay_url", mode="after")
     @classmethod
     def _names_a_site(cls, url: str) -> str:
         _address(url, ("http", "https"), "https://主机")
         return url
+
+    @field_validator("more_urls", mode="after")
+    @classmethod
+    def _names_sites(cls, urls: str) -> str:
+        for url in filter(None, urls.split(",")):
+            _address(url, ("http", "https"), "https://主机,https://主机")
+        return urls
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """The addresses of this site, without a slash at the end, the public one first."""
+        return tuple(url.rstrip("/") for url in (self.public_url, *filter(None, self.more_urls.split(","))))
 
     @model_validator(mode="after")
     def _live_refuses_the_sandbox(self) -> Self:
@@ -89,8 +103,12 @@ class Settings(BaseModel):
             raise ValueError("master_key：正式环境必须设置主密钥 LINLI_MASTER_KEY（64 位十六进制）。")
         if self.database_url is None or self.redis_url is None:
             raise ValueError("database_url、redis_url：正式环境必须给出 PostgreSQL 和 Redis 的地址。")
-        for name in ("public_url", "wechat_api_url", "wechat_pay_url", "alipay_url"):
-            parts = urlsplit(getattr(self, name))
+        named = [
+            (name, getattr(self, name))
+            for name in ("public_url", "wechat_api_url", "wechat_open_url", "wechat_pay_url", "alipay_url")
+        ]
+        for name, url in (*named, *(("more_urls", site) for site in self.sites)):
+            parts = urlsplit(url)
             if parts.scheme != "https" or _is_of_sandbox(parts.hostname or ""):
                 raise ValueError(f"{name}：正式环境必须使用 https 的公网地址，不能指向沙箱。")
         return self

@@ -171,6 +171,8 @@ class PersonBlocked(Forbidden):
 _FOR_PEOPLE: Mapping[int, type[AppError]] = {
     40029: CodeRefused,
     40163: CodeRefused,
+    41008: CodeRefused,
+    42003: CodeRefused,
     40226: PersonBlocked,
     45011: TooMany,
 }
