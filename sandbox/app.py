@@ -7,12 +7,13 @@ from pathlib import Path
 
 from aiohttp import web
 
-from sandbox import alipay_postman, alipay_routes, alipay_tables, keys, refund_books, store, wechat_routes
+from sandbox import alipay_postman, alipay_routes, alipay_tables, refund_books, store, wechat_routes
 from sandbox.alipay_keys import AlipayKeys
 from sandbox.clock import SharedClock
 from sandbox.hostile import Hostility
 from sandbox.notifications import POSTMAN, Postman, Tick
 from sandbox.pay_edge import Handler
+from sandbox.platform_keys import PlatformKeys
 from sandbox.store import Store
 from sandbox.world import WORLD, World
 
@@ -42,7 +43,7 @@ def make_app(data_dir: Path, clock_file: Path | None = None) -> web.Application:
     app[WORLD] = World(
         clock=SharedClock(clock_file or data_dir / CLOCK_FILE),
         store=books,
-        keys=keys.load_or_create(data_dir),
+        keys=PlatformKeys(data_dir),
         alipay=AlipayKeys(data_dir),
         hostile=Hostility(books),
     )

@@ -6,6 +6,7 @@ GET /cashier/{prepay_id} shows it; POST .../pay and .../cancel act and show the 
 from html import escape
 from pathlib import Path
 from string import Template
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -27,34 +28,34 @@ async def show(request: web.Request) -> web.Response:
     """GET /cashier/{prepay_id}."""
     order = _order(request)
     if order is None:
-        return _page(404, "找不到订单", _text(UNKNOWN))
+        return page(404, "找不到订单", text(UNKNOWN))
     if order.is_paid:
-        return _page(200, "支付成功", _amount(order) + _text(PAID))
+        return page(200, "支付成功", _amount(order) + text(PAID))
     if order.state is TradeState.CLOSED:
-        return _page(200, "订单已关闭", _amount(order) + _text(CLOSED))
-    return _page(200, "请确认付款", _amount(order) + _facts(order) + _buttons(order))
+        return page(200, "订单已关闭", _amount(order) + text(CLOSED))
+    return page(200, "请确认付款", _amount(order) + _facts(order) + _buttons(request, order))
 
 
 async def pay(request: web.Request) -> web.Response:
     """POST /cashier/{prepay_id}/pay."""
     order = _order(request)
     if order is None:
-        return _page(404, "找不到订单", _text(UNKNOWN))
+        return page(404, "找不到订单", text(UNKNOWN))
     try:
         paid = pay_books.pay(_world(request), order)
     except ControlError as error:
-        return _page(409, "没有支付成功", _amount(order) + _text(f"{error.message}。"))
+        return page(409, "没有支付成功", _amount(order) + text(f"{error.message}。"))
     request.app[POSTMAN].wake()
-    return _page(200, "支付成功", _amount(paid) + _facts(paid) + _text(PAID))
+    return page(200, "支付成功", _amount(paid) + _facts(paid) + text(PAID) + _way_back(request))
 
 
 async def cancel(request: web.Request) -> web.Response:
     """POST /cashier/{prepay_id}/cancel."""
     order = _order(request)
     if order is None:
-        return _page(404, "找不到订单", _text(UNKNOWN))
+        return page(404, "找不到订单", text(UNKNOWN))
     pay_books.cancel(_world(request), order)
-    return _page(200, "已取消支付", _text(CANCELLED))
+    return page(200, "已取消支付", text(CANCELLED) + _way_back(request))
 
 
 def _world(request: web.Request) -> World:
@@ -65,13 +66,15 @@ def _order(request: web.Request) -> Order | None:
     return pay_books.find_by_prepay(_world(request), request.match_info["prepay_id"])
 
 
-def _page(status: int, heading: str, content: str) -> web.Response:
-    text = PAGE.substitute(title=f"{heading} - 微信支付沙箱", heading=heading, content=content)
-    return web.Response(status=status, text=text, content_type="text/html", charset="utf-8")
+def page(status: int, heading: str, content: str) -> web.Response:
+    """One page of the channel."""
+    content = PAGE.substitute(title=f"{heading} - 微信支付沙箱", heading=heading, content=content)
+    return web.Response(status=status, text=content, content_type="text/html", charset="utf-8")
 
 
-def _text(text: str) -> str:
-    return f"<p>{escape(text)}</p>"
+def text(words: str) -> str:
+    """A paragraph."""
+    return f"<p>{escape(words)}</p>"
 
 
 def _amount(order: Order) -> str:
@@ -85,9 +88,17 @@ def _facts(order: Order) -> str:
     return "<dl>" + "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts.items()) + "</dl>"
 
 
-def _buttons(order: Order) -> str:
+def _way_back(request: web.Request) -> str:
+    """H5: the page that the merchant asked to return to."""
+    address = request.query.get("redirect_url", "")
+    known = urlsplit(address).scheme in ("http", "https")
+    return f'<p><a href="{escape(address)}">返回商家</a></p>' if known else ""
+
+
+def _buttons(request: web.Request, order: Order) -> str:
+    query = f"?{request.query_string}" if request.query_string else ""
     return "".join(
-        f'<form method="post" action="/cashier/{escape(order.prepay_id)}/{action}">'
+        f'<form method="post" action="/cashier/{escape(order.prepay_id)}/{action}{escape(query)}">'
         f'<button class="{action}" type="submit">{label}</button></form>'
         for action, label in (("pay", "支付"), ("cancel", "取消"))
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox import clock, pay_books, refund_books
+from sandbox import clock, pay_books, refund_books, users
 from sandbox.alipay_postman import ALIPAY_POSTMAN
 from sandbox.control_edge import asked, take
 from sandbox.control_refunds import refund_view
@@ -34,6 +34,7 @@ def order_view(order: Order) -> dict[str, Any]:
         "mchid": order.mchid,
         "out_trade_no": order.out_trade_no,
         "appid": order.appid,
+        "sub_mchid": order.sub_mchid,
         "openid": order.openid,
         "trade_type": order.trade_type,
         "state": order.state,
@@ -55,6 +56,7 @@ def transaction_view(order: Order) -> dict[str, Any]:
     return {
         "transaction_id": order.transaction_id,
         "mchid": order.mchid,
+        "sub_mchid": order.sub_mchid,
         "out_trade_no": order.out_trade_no,
         "appid": order.appid,
         "payer_openid": order.payer_openid,
@@ -82,6 +84,22 @@ async def pay(world: World, request: web.Request, body: dict[str, Any]) -> dict[
     paid = pay_books.pay(world, _order(world, request), payer_openid=wanted["payer_openid"])
     request.app[POSTMAN].wake()
     return order_view(paid)
+
+
+async def scan(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """POST /control/scan: a user scans a Native order's code_url and sees the cashier; with `pay` the user pays."""
+    wanted = take(body, "code_url", user_id=None, pay=False)
+    order = pay_books.find_by_code(world, wanted["code_url"])
+    if order is None:
+        raise ControlError(404, "no_such_code", "no order has this code_url, or a newer one replaced it")
+    if world.now_s() >= (order.link_expires_s or 0):
+        raise ControlError(409, "code_expired", "二维码已过期，请刷新后再试")
+    if wanted["pay"]:
+        appid = order.sub_appid if order.payer_kind == "sub_openid" else order.appid
+        payer = users.openid_of(world, wanted["user_id"], appid) if wanted["user_id"] else None
+        order = pay_books.pay(world, order, payer_openid=payer)
+        request.app[POSTMAN].wake()
+    return {**order_view(order), "cashier_url": f"{request.scheme}://{request.host}/cashier/{order.prepay_id}"}
 
 
 async def cancel(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:

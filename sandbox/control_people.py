@@ -1,4 +1,4 @@
-"""Control API, first half: apps, merchants, users and what users do in WeChat (log in, follow, consent)."""
+"""Control API, first half: apps, users and what users do in WeChat (log in, follow, consent)."""
 
 import json
 import secrets
@@ -6,19 +6,19 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox import merchants, tokens, users
+from sandbox import tokens, users
 from sandbox.control_edge import asked, take
 from sandbox.errors import ControlError
-from sandbox.keys import load_public_key
-from sandbox.merchants import Merchant, SigningMode
 from sandbox.store import Row
 from sandbox.world import World
 
 SAVE_APP = """
-INSERT INTO apps (appid, secret, kind, original_id, open_platform, pages, bound_mchids) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO apps (appid, secret, kind, original_id, open_platform, pages, bound_mchids, web_domain)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (appid) DO UPDATE SET
     secret = excluded.secret, kind = excluded.kind, original_id = excluded.original_id,
-    open_platform = excluded.open_platform, pages = excluded.pages, bound_mchids = excluded.bound_mchids
+    open_platform = excluded.open_platform, pages = excluded.pages, bound_mchids = excluded.bound_mchids,
+    web_domain = excluded.web_domain
 """
 SAVE_TEMPLATE = "INSERT INTO templates (appid, template_id, title, kind, fields, consts) VALUES (?, ?, ?, ?, ?, ?)"
 ADD_CREDIT = """
@@ -36,6 +36,7 @@ async def put_app(world: World, request: web.Request, body: dict[str, Any]) -> d
         "templates": [],
         "pages": None,
         "bound_mchids": [],
+        "web_domain": None,
     }
     wanted = take(body, "secret", "kind", **optional)
     if wanted["kind"] not in ("miniprogram", "official"):
@@ -53,39 +54,13 @@ async def put_app(world: World, request: web.Request, body: dict[str, Any]) -> d
             wanted["open_platform"],
             pages,
             json.dumps(wanted["bound_mchids"]),
+            wanted["web_domain"],
         )
         world.store.run("DELETE FROM templates WHERE appid = ?", appid)
         for item in templates:
             fields, consts = json.dumps(item["fields"]), json.dumps(item["consts"])
             world.store.run(SAVE_TEMPLATE, appid, item["template_id"], item["title"], item["kind"], fields, consts)
     return {"appid": appid, "templates": len(templates)}
-
-
-async def put_merchant(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-    """PUT /control/merchants/{mchid}: create or replace a merchant; answers the platform's public key."""
-    wanted = take(body, "appids", "apiv3_key", "serial_no", "public_key_pem", "mode")
-    if wanted["mode"] not in list(SigningMode):
-        raise ControlError(400, "wrong_value", f"mode is one of {[str(mode) for mode in SigningMode]}")
-    if len(wanted["apiv3_key"].encode()) not in (0, 32):
-        raise ControlError(400, "wrong_value", "apiv3_key has 32 bytes, or none while it is not set")
-    try:
-        load_public_key(wanted["public_key_pem"])
-    except ValueError as error:
-        raise ControlError(400, "wrong_value", f"public_key_pem: {error}") from error
-    merchant = Merchant(
-        mchid=request.match_info["mchid"],
-        appids=frozenset(wanted["appids"]),
-        apiv3_key=wanted["apiv3_key"],
-        serial_no=wanted["serial_no"],
-        public_key_pem=wanted["public_key_pem"],
-        mode=SigningMode(wanted["mode"]),
-    )
-    merchants.save(world.store, merchant)
-    return {
-        "mchid": merchant.mchid,
-        "platform_public_key_id": world.keys.public_key.serial,
-        "platform_public_key_pem": world.keys.public_key_pem,
-    }
 
 
 async def create_user(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:

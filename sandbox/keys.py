@@ -1,26 +1,16 @@
-"""The platform's keys and the cryptography of WeChat Pay v3 (protocols/wechat-pay-v3.md sections 2 to 7).
-
-The keys are made at the first start and kept in the data directory. The public key's id begins with PUB_KEY_ID_0000
-and the certificate is issued to "Linli Sandbox", so that a product in live mode can tell them from real ones.
-"""
+"""The cryptography of WeChat Pay v3 (protocols/wechat-pay-v3.md sections 2 to 7), and private keys kept in files."""
 
 import base64
 import binascii
-import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.x509.oid import NameOID
 
 SIGNATURE_TYPE = "WECHATPAY2-SHA256-RSA2048"
-PUBLIC_KEY_ID_PREFIX = "PUB_KEY_ID_"
-CERTIFICATE_YEARS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,50 +19,6 @@ class Signer:
 
     serial: str
     key: rsa.RSAPrivateKey
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformKeys:
-    """What the platform signs with: the public key mode's key and the certificate mode's."""
-
-    public_key: Signer
-    certificate: Signer
-    certificate_pem: str
-    valid_from_s: float
-    valid_until_s: float
-
-    def named(self, serial: str) -> Signer | None:
-        """The key that a caller names in `Wechatpay-Serial`."""
-        return next((signer for signer in (self.public_key, self.certificate) if signer.serial == serial), None)
-
-    @property
-    def public_key_pem(self) -> str:
-        """The public half as the merchant console hands it out."""
-        public = self.public_key.key.public_key()
-        form = serialization.PublicFormat.SubjectPublicKeyInfo
-        return public.public_bytes(serialization.Encoding.PEM, form).decode()
-
-
-def load_or_create(directory: Path) -> PlatformKeys:
-    """The keys in `directory`; whatever is missing there is made first."""
-    directory.mkdir(parents=True, exist_ok=True)
-    signing_key = private_key(directory / "public-mode-key.pem")
-    id_file = directory / "public-key-id"
-    if not id_file.exists():
-        write(id_file, PUBLIC_KEY_ID_PREFIX + "0000" + "".join(str(secrets.randbelow(10)) for _ in range(24)))
-    certificate_key = private_key(directory / "certificate-key.pem")
-    certificate_file = directory / "certificate.pem"
-    if not certificate_file.exists():
-        write(certificate_file, _self_made_certificate(certificate_key))
-    certificate_pem = certificate_file.read_text()
-    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-    return PlatformKeys(
-        public_key=Signer(id_file.read_text(), signing_key),
-        certificate=Signer(f"{certificate.serial_number:X}", certificate_key),
-        certificate_pem=certificate_pem,
-        valid_from_s=certificate.not_valid_before_utc.timestamp(),
-        valid_until_s=certificate.not_valid_after_utc.timestamp(),
-    )
 
 
 def private_key(file: Path) -> rsa.RSAPrivateKey:
@@ -86,24 +32,6 @@ def private_key(file: Path) -> rsa.RSAPrivateKey:
     if not isinstance(key, rsa.RSAPrivateKey):
         raise ValueError(f"{file.name} holds no RSA key")
     return key
-
-
-def _self_made_certificate(key: rsa.RSAPrivateKey) -> str:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Linli Sandbox Tenpay.com sign")])
-    start = datetime.now(UTC) - timedelta(days=1)
-    # The first hexadecimal digit is 1, so that the serial always has 40 of them.
-    serial = int("1" + secrets.token_hex(20)[1:], 16)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(serial)
-        .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=365 * CERTIFICATE_YEARS))
-        .sign(key, hashes.SHA256())
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def write(file: Path, text: str) -> None:

@@ -67,9 +67,10 @@ def authenticate(world: World, request: web.BaseRequest, body: bytes) -> Merchan
     text = keys.request_text(request.method, target, credentials.timestamp, credentials.nonce, body)
     if not credentials.timestamp.isdecimal() or abs(world.now_s() - int(credentials.timestamp)) > WINDOW_S:
         raise _sign_error("Http头Authorization中的timestamp与发起请求的时间不得超过5分钟", request.method, target, text)
-    if credentials.serial_no != merchant.serial_no:
+    key = merchant.key(credentials.serial_no)
+    if key is None:
         raise _sign_error("商户证书序列号有误。", request.method, target, text)
-    if not keys.verify(merchant.public_key, text, credentials.signature):
+    if not keys.verify(key, text, credentials.signature):
         raise _sign_error("错误的签名，验签失败", request.method, target, text)
     if not _first_use(world, merchant.mchid, credentials.nonce):
         raise _sign_error("Http头Authorization中的nonce_str重复", request.method, target, text)

@@ -28,6 +28,7 @@ INSERT INTO orders (
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 LOAD_BY_PREPAY = "SELECT * FROM orders WHERE prepay_id = ?"
+LOAD_BY_CODE = "SELECT * FROM orders WHERE code_url = ?"
 LOAD_BY_TRANSACTION = "SELECT * FROM orders WHERE mchid = ? AND transaction_id = ?"
 CLOSE_EXPIRED = "UPDATE orders SET state = 'CLOSED' WHERE state = 'NOTPAY' AND expires_s <= ?"
 CLOSE = "UPDATE orders SET state = 'CLOSED' WHERE mchid = ? AND out_trade_no = ? AND state = 'NOTPAY'"
@@ -114,6 +115,12 @@ def find_by_prepay(world: World, prepay_id: str) -> Order | None:
     """The order behind a prepay id that was handed out last for it."""
     close_expired(world)
     return _order(world.store.row(LOAD_BY_PREPAY, prepay_id))
+
+
+def find_by_code(world: World, code_url: str) -> Order | None:
+    """The Native order whose newest QR code this is."""
+    close_expired(world)
+    return _order(world.store.row(LOAD_BY_CODE, code_url))
 
 
 def find_by_transaction(world: World, mchid: str, transaction_id: str) -> Order | None:

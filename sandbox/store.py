@@ -15,13 +15,14 @@ Row = sqlite3.Row
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS apps (
     appid TEXT PRIMARY KEY, secret TEXT NOT NULL, kind TEXT NOT NULL, original_id TEXT, open_platform TEXT,
-    pages TEXT, bound_mchids TEXT NOT NULL);
+    pages TEXT, bound_mchids TEXT NOT NULL, web_domain TEXT);
 CREATE TABLE IF NOT EXISTS templates (
     appid TEXT NOT NULL, template_id TEXT NOT NULL, title TEXT NOT NULL, kind TEXT NOT NULL,
     fields TEXT NOT NULL, consts TEXT NOT NULL, PRIMARY KEY (appid, template_id));
 CREATE TABLE IF NOT EXISTS merchants (
     mchid TEXT PRIMARY KEY, appids TEXT NOT NULL, apiv3_key TEXT NOT NULL, serial_no TEXT NOT NULL,
-    public_key_pem TEXT NOT NULL, mode TEXT NOT NULL);
+    public_key_pem TEXT NOT NULL, mode TEXT NOT NULL, more_keys TEXT NOT NULL DEFAULT '{}',
+    sub_merchants TEXT NOT NULL DEFAULT '{}', h5_domains TEXT NOT NULL DEFAULT '[]');
 CREATE TABLE IF NOT EXISTS users (user_id TEXT PRIMARY KEY, nickname TEXT NOT NULL, phone TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS openids (
     appid TEXT NOT NULL, openid TEXT NOT NULL, user_id TEXT NOT NULL, session_key TEXT,
@@ -54,6 +55,7 @@ CREATE TABLE IF NOT EXISTS orders (
     sub_appid TEXT NOT NULL DEFAULT '', payer_kind TEXT NOT NULL DEFAULT 'openid', link_expires_s REAL,
     PRIMARY KEY (mchid, out_trade_no));
 CREATE INDEX IF NOT EXISTS orders_open ON orders (expires_s) WHERE state = 'NOTPAY';
+CREATE INDEX IF NOT EXISTS orders_by_code ON orders (code_url) WHERE code_url IS NOT NULL;
 CREATE INDEX IF NOT EXISTS orders_by_success ON orders (mchid, success_s);
 CREATE TABLE IF NOT EXISTS notifications (
     id TEXT PRIMARY KEY, mchid TEXT NOT NULL, out_trade_no TEXT NOT NULL, event_type TEXT NOT NULL,
@@ -92,6 +94,10 @@ YOUNGER_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("orders", "sub_appid", "TEXT NOT NULL DEFAULT ''"),
     ("orders", "payer_kind", "TEXT NOT NULL DEFAULT 'openid'"),
     ("orders", "link_expires_s", "REAL"),
+    ("merchants", "more_keys", "TEXT NOT NULL DEFAULT '{}'"),
+    ("merchants", "sub_merchants", "TEXT NOT NULL DEFAULT '{}'"),
+    ("merchants", "h5_domains", "TEXT NOT NULL DEFAULT '[]'"),
+    ("apps", "web_domain", "TEXT"),
 )
 
 

@@ -3,11 +3,13 @@
 from sandbox import (
     cashier,
     certificates,
+    control_merchants,
     control_money,
     control_people,
     control_refunds,
     control_world,
     forge,
+    h5,
     messages,
     pay_orders,
     refunds,
@@ -20,16 +22,29 @@ from sandbox.api_edge import api_route
 from sandbox.control_edge import control_route
 from sandbox.pay_edge import Handler, pay_route
 
+
+def _order_routes(path: str, *, partner: bool) -> tuple[tuple[str, str, Handler], ...]:
+    creates = {"jsapi": "JSAPI", "native": "NATIVE", "h5": "MWEB"}
+    by_number = pay_route(pay_orders.query_by_out_trade_no(partner=partner), script="query")
+    by_transaction = pay_route(pay_orders.query_by_transaction(partner=partner), script="query")
+    return (
+        *(
+            ("POST", f"{path}/{name}", pay_route(pay_orders.create(trade_type, partner=partner), script="prepay"))
+            for name, trade_type in creates.items()
+        ),
+        ("GET", f"{path}/out-trade-no/{{out_trade_no}}", by_number),
+        ("GET", f"{path}/id/{{transaction_id}}", by_transaction),
+        (
+            "POST",
+            f"{path}/out-trade-no/{{out_trade_no}}/close",
+            pay_route(pay_orders.close(partner=partner), script="close"),
+        ),
+    )
+
+
 PAY_ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("POST", "/v3/pay/transactions/jsapi", pay_route(pay_orders.create_jsapi, script="prepay")),
-    ("POST", "/v3/pay/transactions/native", pay_route(pay_orders.create_native, script="prepay")),
-    (
-        "GET",
-        "/v3/pay/transactions/out-trade-no/{out_trade_no}",
-        pay_route(pay_orders.query_by_out_trade_no, script="query"),
-    ),
-    ("GET", "/v3/pay/transactions/id/{transaction_id}", pay_route(pay_orders.query_by_transaction, script="query")),
-    ("POST", "/v3/pay/transactions/out-trade-no/{out_trade_no}/close", pay_route(pay_orders.close, script="close")),
+    *_order_routes("/v3/pay/transactions", partner=False),
+    *_order_routes("/v3/pay/partner/transactions", partner=True),
     ("POST", "/v3/refund/domestic/refunds", pay_route(refunds.create, script="refund")),
     ("GET", "/v3/refund/domestic/refunds/{out_refund_no}", pay_route(refunds.query, script="refund_query")),
     (
@@ -54,6 +69,7 @@ API_ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/wxa/sec/order/upload_shipping_info", api_route(shipping.upload)),
 )
 PAGE_ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/cgi-bin/mmpayweb-bin/checkmweb", h5.show),
     ("GET", "/cashier/{prepay_id}", cashier.show),
     ("POST", "/cashier/{prepay_id}/pay", cashier.pay),
     ("POST", "/cashier/{prepay_id}/cancel", cashier.cancel),
@@ -61,7 +77,14 @@ PAGE_ROUTES: tuple[tuple[str, str, Handler], ...] = (
 CONTROL_ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/control/health", control_route(control_world.health)),
     ("PUT", "/control/apps/{appid}", control_route(control_people.put_app)),
-    ("PUT", "/control/merchants/{mchid}", control_route(control_people.put_merchant)),
+    ("PUT", "/control/merchants/{mchid}", control_route(control_merchants.put_merchant)),
+    ("GET", "/control/merchants/{mchid}", control_route(control_merchants.show_merchant)),
+    ("PUT", "/control/merchants/{mchid}/apiv3-key", control_route(control_merchants.set_apiv3_key)),
+    ("POST", "/control/merchants/{mchid}/keys", control_route(control_merchants.add_key)),
+    ("DELETE", "/control/merchants/{mchid}/keys/{serial_no}", control_route(control_merchants.revoke_key)),
+    ("GET", "/control/keys", control_route(control_merchants.show_keys)),
+    ("POST", "/control/keys/{kind}/renew", control_route(control_merchants.renew_key)),
+    ("POST", "/control/keys/{kind}/retire", control_route(control_merchants.retire_key)),
     ("POST", "/control/users", control_route(control_people.create_user)),
     ("POST", "/control/users/{user_id}/login-code", control_route(control_people.login_code)),
     ("POST", "/control/users/{user_id}/phone-code", control_route(control_people.phone_code)),
@@ -74,6 +97,7 @@ CONTROL_ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/control/orders/{mchid}/{out_trade_no}", control_route(control_money.show_order)),
     ("POST", "/control/orders/{mchid}/{out_trade_no}/pay", control_route(control_money.pay)),
     ("POST", "/control/orders/{mchid}/{out_trade_no}/cancel", control_route(control_money.cancel)),
+    ("POST", "/control/scan", control_route(control_money.scan)),
     ("GET", "/control/refunds", control_route(control_refunds.list_refunds)),
     ("GET", "/control/refunds/{mchid}/{out_refund_no}", control_route(control_refunds.show_refund)),
     ("POST", "/control/refunds/{mchid}/{out_refund_no}/finish", control_route(control_refunds.finish)),

@@ -7,7 +7,7 @@ from aiohttp import web
 from sandbox.alipay_keys import AlipayKeys
 from sandbox.clock import SharedClock
 from sandbox.hostile import Hostility
-from sandbox.keys import PlatformKeys
+from sandbox.platform_keys import PlatformKeys
 from sandbox.store import Store
 
 
