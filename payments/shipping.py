@@ -16,7 +16,7 @@ TOMORROW_S = 6 * 3600
 LATER = frozenset({Meaning.RETRY, Meaning.REFRESH_TOKEN})
 
 LOAD = """
-    SELECT a.id, a.out_trade_no, a.paid_at, a.request, m.mchid, m.appid, o.description
+    SELECT a.id, a.out_trade_no, a.paid_at, a.request, m.mchid, a.request ->> 'app_id' AS appid, o.description
       FROM payment_attempt a
       JOIN payment_order o ON o.id = a.order_id
       JOIN merchant m ON m.id = a.merchant_id

@@ -40,7 +40,7 @@ class Settings(BaseModel):
     master_key: SecretStr | None = Field(None, description="64 hex digits; wraps the data keys")
     previous_master_key: SecretStr | None = Field(None, description="accepted while keys are rotated")
     public_url: str = "http://127.0.0.1:8080"
-    more_urls: str = Field("", description="further addresses of this site, with commas between; browsers may return there")
+    more_urls: str = Field("", description="further addresses of this site, with commas; browsers may return there")
     http_host: str = "127.0.0.1"
     http_port: int = Field(8080, ge=1, le=65535)
     sandbox_port: int = Field(8090, ge=1, le=65535)
