@@ -179,7 +179,8 @@ def _wechat_row(row: Row) -> dict[str, str]:
         "代金券金额": "0.00", "企业红包金额": "0.00", "微信退款单号": row.refund_no, "商户退款单号": row.out_refund_no,
         "退款金额": yuan(row.refund_fen or 0), "申请退款金额": yuan(row.refund_fen or 0), "充值券退款金额": "0.00",
         "企业红包退款金额": "0.00", "退款类型": "ORIGINAL" if refunded else "",
-        "退款状态": row.status if refunded else "", "商品名称": row.name, "手续费": yuan(row.fee_fen, 5), "费率": row.rate,
+        "退款状态": row.status if refunded else "", "商品名称": row.name, "手续费": yuan(row.fee_fen, 5),
+        "费率": row.rate,
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ settings of the connection. Tortoise models share the pool: `using_db(tx.orm)` r
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -136,6 +136,10 @@ class Tx:
         async with self._connection.transaction():
             yield
             await self.flush()
+
+    async def copy(self, table: str, *, columns: Sequence[str], rows: AsyncIterable[bytes]) -> None:
+        """COPY `rows`, in PostgreSQL's text format, into `columns` of `table`."""
+        await self._connection.copy_to_table(table, source=rows, columns=list(columns), format="text")
 
     async def allow(self, *, statement_s: int, lock_s: int | None = None) -> None:
         """Lift the time-outs of this transaction, for set-based work of a job."""

@@ -26,6 +26,7 @@ class Code(StrEnum):
     CHEQUE = "cheque"
     CASH_OVER = "cash_over"
     BANK = "bank"
+    IN_TRANSIT = "in_transit"
     CHANNEL_FEE = "channel_fee"
 
 
@@ -57,6 +58,7 @@ CHART: Mapping[Code, Title] = {
     Code.CHEQUE: Title("支票待收妥", Side.DEBIT, "merchant"),
     Code.CASH_OVER: Title("现金长短款", Side.CREDIT, "cashier_shift"),
     Code.BANK: Title("银行存款", Side.DEBIT, "company"),
+    Code.IN_TRANSIT: Title("结算在途", Side.DEBIT, "merchant"),
     Code.CHANNEL_FEE: Title("渠道手续费", Side.DEBIT, "merchant"),
 }
 
