@@ -67,6 +67,7 @@ MODELS = (
     "backend.messaging.models",
     "payments.models",
     "payments.counter.models",
+    "payments.reconcile.models",
 )
 
 SEALED: tuple[SealedColumn, ...] = (*identity_models.SEALED, *wechat_models.SEALED, *payment_models.SEALED)
