@@ -2,6 +2,7 @@
 for its sub merchant (wechat-pay-v3.md sections 7, 8, 9, 13). Pure; only documented keys, never null.
 """
 
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -9,6 +10,7 @@ from backend.kernel.clock import SHANGHAI
 from payments.channels.base import Method, PrepayRequest, RefundRequest
 from payments.channels.wechat_merchant import Merchant
 from payments.channels.wechat_reading import plain_text
+from payments.channels.wechat_signing import encrypt_field, serial_key
 
 DESCRIPTION_CHARS = 127
 REASON_CHARS = 80
@@ -74,6 +76,35 @@ def refund(merchant: Merchant, request: RefundRequest) -> dict[str, Any]:
     if reason := plain_text(request.reason)[:REASON_CHARS]:
         body["reason"] = reason
     return body
+
+
+@dataclass(frozen=True, slots=True)
+class BankCard:
+    """A payer's bank card as he told it; `bank_type` is the bank's word at WeChat Pay. Encrypted before it leaves."""
+
+    bank_type: str
+    account: str = field(repr=False)
+    name: str = field(repr=False)
+
+
+def abnormal_target(refund_no: str) -> str:
+    """Where another way is asked for, by WeChat Pay's own number of the refund."""
+    return f"{REFUNDS}/{quote(refund_no, safe='')}/apply-abnormal-refund"
+
+
+def abnormal(merchant: Merchant, request: RefundRequest, card: BankCard | None) -> dict[str, Any]:
+    """The body that sends an ABNORMAL refund to the payer's card, or without one to the merchant's own account."""
+    body: dict[str, Any] = {**sub(merchant), "out_refund_no": request.out_refund_no}
+    if card is None:
+        return {**body, "type": "MERCHANT_BANK_CARD"}
+    key = merchant.platform_keys[serial_key(merchant.field_serial or "")]
+    return {
+        **body,
+        "type": "USER_BANK_CARD",
+        "bank_type": card.bank_type,
+        "bank_account": encrypt_field(key, card.account),
+        "real_name": encrypt_field(key, card.name),
+    }
 
 
 def refund_target(merchant: Merchant, out_refund_no: str) -> str:

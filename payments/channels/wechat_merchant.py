@@ -16,6 +16,7 @@ from payments.channels.base import KeyRefused
 from payments.channels.wechat_signing import PUBLIC_KEY_PREFIX, serial_key
 
 API_V3_KEY_BYTES = 32
+_CERTIFICATE = "BEGIN CERTIFICATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Merchant:
     """A merchant ready to sign and verify. Keys never appear in its repr.
 
     With `sub_mchid`, `mchid` and `appid` are the service provider's, who signs for its sub merchant (section 13).
+    `field_serial` names the platform key that sensitive fields are encrypted with: the public key, else the newest
+    certificate (sections 4.1 and 5); None while no platform key is known.
     """
 
     mchid: str
@@ -42,6 +45,7 @@ class Merchant:
     private_key: RSAPrivateKey = field(repr=False)
     api_v3_key: bytes = field(repr=False)
     platform_keys: Mapping[str, RSAPublicKey] = field(repr=False)
+    field_serial: str | None = None
     sub_mchid: str | None = None
     sub_appid: str | None = None
 
@@ -52,7 +56,8 @@ class Merchant:
 
     def believing(self, pems: Mapping[str, str]) -> "Merchant":
         """The same merchant that also believes these platform keys (serial → PEM)."""
-        return replace(self, platform_keys={**self.platform_keys, **_platform_keys(pems)})
+        believed = {**self.platform_keys, **_platform_keys(pems)}
+        return replace(self, platform_keys=believed, field_serial=self.public_key_id or _newest(pems))
 
 
 def load(
@@ -73,14 +78,16 @@ def load(
     """
     if len(api_v3_key.encode()) != API_V3_KEY_BYTES:
         raise KeyRefused("APIv3 密钥应为 32 个字符。")
+    public_key_id = next((serial for serial in platform_keys if serial.startswith(PUBLIC_KEY_PREFIX)), None)
     return Merchant(
         mchid=mchid,
         appid=appid,
         serial_no=serial_no,
-        public_key_id=next((serial for serial in platform_keys if serial.startswith(PUBLIC_KEY_PREFIX)), None),
+        public_key_id=public_key_id,
         private_key=_private_key(private_key_pem),
         api_v3_key=api_v3_key.encode(),
         platform_keys=_platform_keys(platform_keys),
+        field_serial=public_key_id or _newest(platform_keys),
         sub_mchid=sub_mchid,
         sub_appid=sub_appid,
     )
@@ -104,7 +111,7 @@ def _platform_key(serial: str, pem: str) -> RSAPublicKey:
     """The key in `pem`. A certificate must carry the very serial that it is filed under."""
     key: object
     try:
-        if "BEGIN CERTIFICATE" in pem:
+        if _CERTIFICATE in pem:
             certificate = x509.load_pem_x509_certificate(pem.encode())
             carried, key = f"{certificate.serial_number:X}", certificate.public_key()
         else:
@@ -116,3 +123,13 @@ def _platform_key(serial: str, pem: str) -> RSAPublicKey:
     if not isinstance(key, RSAPublicKey):
         raise KeyRefused(f"微信支付平台公钥 {serial} 应为 RSA 密钥。")
     return key
+
+
+def _newest(pems: Mapping[str, str]) -> str | None:
+    """The serial of the certificate that began last, None where there is none; `_platform_key` has read them all."""
+    began_at = {
+        serial: x509.load_pem_x509_certificate(pem.encode()).not_valid_before_utc
+        for serial, pem in pems.items()
+        if _CERTIFICATE in pem
+    }
+    return max(began_at, key=began_at.__getitem__, default=None)

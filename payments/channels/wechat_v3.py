@@ -95,6 +95,17 @@ class WechatPayV3:
             raise
         return _told(merchant, request, answer)
 
+    async def redirect_refund(
+        self, merchant: Merchant, request: RefundRequest, refund_no: str, *, card: documents.BankCard | None
+    ) -> ChannelRefund:
+        """Send an ABNORMAL refund (退款异常) another way: to the payer's bank card, or without one to the merchant's
+        account, whence it is paid by hand. Never a second number for the same refund (section 9.1, pitfalls B15).
+        """
+        body = documents.abnormal(merchant, request, card)
+        serial = merchant.field_serial if card is not None else None
+        target = documents.abnormal_target(refund_no)
+        return _told(merchant, request, await self._wire.object(merchant, "POST", target, body, serial=serial))
+
     def read_callback(self, merchant: Merchant, headers: Mapping[str, str], raw_body: bytes) -> Callback:
         """Verify the raw bytes, then decrypt them (section 10). CallbackRefused must be answered with 4xx.
 

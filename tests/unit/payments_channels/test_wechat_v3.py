@@ -278,9 +278,9 @@ def test_pay_sign_is_verified_by_the_merchants_key() -> None:
 # Certificates
 
 
-def certificate_pem(serial: int, *, years: int = 5) -> str:
+def certificate_pem(serial: int, *, start_year: int = 2026) -> str:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Tenpay.com sign")])
-    start = datetime(2026, 1, 1, tzinfo=UTC)
+    start = datetime(start_year, 1, 1, tzinfo=UTC)
     builder = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -288,7 +288,7 @@ def certificate_pem(serial: int, *, years: int = 5) -> str:
         .public_key(vectors.key_p().public_key())
         .serial_number(serial)
         .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=365 * years))
+        .not_valid_after(start + timedelta(days=365 * 5))
     )
     return builder.sign(vectors.key_p(), SHA256()).public_bytes(Encoding.PEM).decode()
 

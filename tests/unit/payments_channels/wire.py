@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 
@@ -17,6 +17,13 @@ from payments.channels.wechat_v3 import WechatPayV3
 from tests import vectors
 
 BASE_URL = "http://pay.test"
+SUB_MCHID = "1900008888"
+SUB_APPID = "wx0000000000000008"
+
+
+def partner(*, sub_appid: str | None = None) -> Merchant:
+    """A service provider with the same keys, who collects for sub merchant SUB_MCHID."""
+    return replace(_usual(), sub_mchid=SUB_MCHID, sub_appid=sub_appid)
 
 
 def merchant(*, api_v3_key: str = vectors.APIV3_KEY, platform_keys: Mapping[str, str] | None = None) -> Merchant:
