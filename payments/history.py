@@ -56,7 +56,7 @@ class Payment:
 
     id: UUID
     community_id: UUID
-    payer_person_id: UUID
+    payer_person_id: UUID | None
     state: OrderState
     amount_fen: int
     description: str

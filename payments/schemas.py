@@ -39,7 +39,7 @@ class OrderView(Strict):
     model_config = example(**_ORDER)
     id: UUID
     community_id: UUID
-    payer_person_id: UUID
+    payer_person_id: UUID | None
     state: OrderState
     amount_fen: int
     description: str
