@@ -130,7 +130,8 @@ async def _page(
     request: web.Request, method: PageMethod, parameters: dict[str, str], charset: str
 ) -> web.StreamResponse:
     try:
-        merchant = check(request.app[WORLD], parameters, charset, method, is_page=True)
+        merchant = identify(request.app[WORLD], parameters)
+        check(request.app[WORLD], merchant, parameters, charset, method)
         content = alipay_fields.parse(parameters.get("biz_content", ""), method.fields)
         return await method.show(Call(request.app[WORLD], request, merchant, parameters, content, charset, None))
     except AlipayError as error:
@@ -151,7 +152,8 @@ async def _server(
     merchant: AlipayMerchant | None = None
     behaviour: Any = None
     try:
-        merchant = check(world, parameters, charset, method)
+        merchant = identify(world, parameters)
+        check(world, merchant, parameters, charset, method)
         assert method is not None
         content = alipay_fields.parse(parameters.get("biz_content", ""), method.fields)
         behaviour = alipay_hostile.next_behaviour(world, method.script) if method.script else None
@@ -237,26 +239,28 @@ def answer(body: bytes, charset: str) -> web.Response:
     )
 
 
-def check(
-    world: World,
-    parameters: Mapping[str, str],
-    charset: str,
-    method: ServerMethod | PageMethod | None,
-    *,
-    is_page: bool = False,
-) -> AlipayMerchant:
-    """The merchant who signed this request; AlipayError for the first thing that is wrong."""
+def identify(world: World, parameters: Mapping[str, str]) -> AlipayMerchant:
+    """The merchant whose application this is; nothing is verified yet."""
     if not parameters.get("app_id"):
         raise missing("isv.missing-app-id", "AppID")
     merchant = alipay_merchants.find(world.store, parameters["app_id"])
     if merchant is None:
         raise invalid("isv.invalid-app-id", "无效的AppID参数")
-    _check_forms(parameters, method)
-    _check_timestamp(world, parameters, is_page=is_page)
-    key = _key(world, merchant, parameters)
-    _check_signature(parameters, charset, key)
-    _check_names(parameters)
     return merchant
+
+
+def check(
+    world: World,
+    merchant: AlipayMerchant,
+    parameters: Mapping[str, str],
+    charset: str,
+    method: ServerMethod | PageMethod | None,
+) -> None:
+    """AlipayError for the first thing that is wrong with a request in the merchant's name."""
+    _check_forms(parameters, method)
+    _check_timestamp(world, parameters, is_page=isinstance(method, PageMethod))
+    _check_signature(parameters, charset, _key(world, merchant, parameters))
+    _check_names(parameters)
 
 
 def _check_forms(parameters: Mapping[str, str], method: object) -> None:

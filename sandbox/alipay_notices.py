@@ -120,11 +120,19 @@ def complete(fields: Mapping[str, str], notice_id: str, sent_s: float) -> dict[s
 
 def form(fields: Mapping[str, str], signer: Signer) -> str:
     """The signed body: form fields percent-encoded in the charset that they name."""
-    charset = "gb18030" if fields["charset"] == "gbk" else "utf-8"
+    signature = keys.sign(signer.key, alipay_keys.notification_text(fields).encode(_encoding(fields)))
+    return signed_form(fields, signature, signer.certificate_sn)
+
+
+def signed_form(fields: Mapping[str, str], signature: str, certificate_sn: str | None) -> str:
+    """The same under any signature."""
     told = {name: value for name, value in fields.items() if value}
-    signature = keys.sign(signer.key, alipay_keys.notification_text(told).encode(charset))
-    certificate = {"alipay_cert_sn": signer.certificate_sn} if signer.certificate_sn else {}
-    return urlencode({**told, **certificate, "sign_type": "RSA2", "sign": signature}, encoding=charset)
+    certificate = {"alipay_cert_sn": certificate_sn} if certificate_sn else {}
+    return urlencode({**told, **certificate, "sign_type": "RSA2", "sign": signature}, encoding=_encoding(fields))
+
+
+def _encoding(fields: Mapping[str, str]) -> str:
+    return "gb18030" if fields["charset"] == "gbk" else "utf-8"
 
 
 def stored(text: str) -> dict[str, str]:

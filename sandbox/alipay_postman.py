@@ -103,16 +103,17 @@ class AlipayPostman:
         if row["lost"]:
             deliveries = [Delivery(self._world.now_s(), "lost", None, "", "")]
         else:
-            body = self.body(row)
-            deliveries = list(await asyncio.gather(*(self.post(row["url"], body) for _ in range(row["copies"]))))
+            calls = [self.send(row) for _ in range(row["copies"])]
+            deliveries = list(await asyncio.gather(*calls))
         self._write(row, deliveries)
 
-    def body(self, row: Row) -> str:
-        """The body of one delivery of a stored notification, signed now."""
+    async def send(self, row: Row) -> Delivery:
+        """One delivery of a stored notification, signed now."""
         merchant = alipay_merchants.find(self._world.store, row["app_id"])
         assert merchant is not None
         fields = alipay_notices.complete(alipay_notices.stored(row["fields"]), row["id"], self._world.now_s())
-        return alipay_notices.form(fields, alipay_merchants.signer(self._world, merchant))
+        body = alipay_notices.form(fields, alipay_merchants.signer(self._world, merchant))
+        return await self.post(row["url"], body, charset=fields["charset"])
 
     async def post(self, url: str, body: str, *, charset: str = "utf-8") -> Delivery:
         """One call to the merchant; redirects, quotes, JSON, HTML and five silent seconds are failures."""
@@ -151,7 +152,7 @@ class AlipayPostman:
 
     async def repeat(self, row: Row) -> Delivery:
         """Send a stored notification once more right now, whatever its state and even if it was to be lost."""
-        delivery = await self.post(row["url"], self.body(row))
+        delivery = await self.send(row)
         with self._world.store.change():
             self._write_attempt(row["id"], delivery)
             if delivery.outcome == "delivered":
