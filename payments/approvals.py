@@ -1,6 +1,6 @@
-"""Changes of payments that need two people (S3): the keys of a merchant.
+"""Changes of payments that need two people (S3): the keys of a merchant, refunds.
 
-A proposal carries the new keys sealed for the merchant's row; nobody reads them from the approval.
+A proposal of keys carries the new keys sealed for the merchant's row; nobody reads them from the approval.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from backend.kernel.config import Mode
 from backend.kernel.crypto import Keyring
 from backend.kernel.db import Tx
 from backend.kernel.errors import NotFound
-from payments import merchant_keys, merchants
+from payments import merchant_keys, merchants, refunds
 from payments.channels.base import Channel
 from payments.merchant_keys import Keys
 
@@ -77,4 +77,7 @@ async def apply_keys(tx: Tx, approval: Approval, actor: Actor) -> None:
     )  # fmt: skip
 
 
-APPROVALS: Mapping[str, ApprovalKind] = {MERCHANT_KEYS: ApprovalKind("merchant.manage", apply_keys)}
+APPROVALS: Mapping[str, ApprovalKind] = {
+    MERCHANT_KEYS: ApprovalKind("merchant.manage", apply_keys),
+    refunds.KIND: ApprovalKind("refund.approve", refunds.approve, refunds.reject),
+}

@@ -58,7 +58,7 @@ INBOX_OUTCOME = """
      UNION ALL
     SELECT i.id, i.received_at
       FROM inbox i
-     WHERE i.source LIKE 'wechat:%' AND i.outcome = 'applied'
+     WHERE i.source LIKE 'wechat:%' AND i.outcome = 'applied' AND i.reason IS NULL
        AND NOT EXISTS (SELECT FROM payment_attempt a WHERE a.inbox_id = i.id AND a.state = 'PAID')
 """
 
@@ -71,7 +71,7 @@ ASKED = """
            SELECT max(started_at) FROM periodic_run WHERE name = 'payments.janitor_tick' AND state = 'DONE')
 """
 
-# What came in by a merchant: settled attempts and what stands in suspense, and nothing else.
+# What came in by a merchant: settled attempts and what stands in suspense, less what went back, and nothing else.
 CLEARING = """
     WITH booked AS (
         SELECT a.community_id, a.subject_id AS merchant_id,
@@ -86,7 +86,11 @@ CLEARING = """
                   FROM payment_attempt
                  WHERE state = 'PAID' AND channel <> 'counter'
                  UNION ALL
-                SELECT community_id, merchant_id, booked_fen FROM difference) AS each
+                SELECT community_id, merchant_id, booked_fen FROM difference
+                 UNION ALL
+                SELECT community_id, merchant_id, -amount_fen
+                  FROM refund
+                 WHERE state = 'SUCCEEDED' AND channel <> 'counter') AS each
          GROUP BY community_id, merchant_id)
     SELECT merchant_id, community_id, coalesce(booked.fen, 0) AS booked_fen, coalesce(told.fen, 0) AS told_fen
       FROM booked FULL JOIN told USING (community_id, merchant_id)
@@ -102,7 +106,11 @@ SUSPENSE = """
          WHERE a.code = 'suspense'
          GROUP BY a.community_id, a.subject_id),
     named AS (
-        SELECT community_id, merchant_id, sum(booked_fen) AS fen FROM difference GROUP BY community_id, merchant_id)
+        SELECT community_id, merchant_id, sum(fen) AS fen
+          FROM (SELECT community_id, merchant_id, booked_fen - refunded_fen AS fen FROM difference
+                 UNION ALL
+                SELECT community_id, merchant_id, -amount_fen FROM refund WHERE unapplied) AS each
+         GROUP BY community_id, merchant_id)
     SELECT merchant_id, community_id, coalesce(booked.fen, 0) AS booked_fen, coalesce(named.fen, 0) AS named_fen
       FROM booked FULL JOIN named USING (community_id, merchant_id)
      WHERE coalesce(booked.fen, 0) <> coalesce(named.fen, 0)
@@ -134,7 +142,7 @@ PREPAID = """
          UNION ALL
         SELECT 'prepaid.refunded', l.id, l.principal_fen + l.late_fee_fen
           FROM refund_line l JOIN refund r ON r.id = l.refund_id
-         WHERE l.kind = 'prepaid' AND r.state = 'SUCCEEDED')
+         WHERE l.kind = 'prepaid' AND r.state = 'SUCCEEDED' AND NOT r.unapplied)
     SELECT kind, reference, booked.amount_fen AS booked_fen, named.amount_fen AS named_fen
       FROM booked FULL JOIN named USING (kind, reference)
      WHERE booked.amount_fen IS DISTINCT FROM named.amount_fen
@@ -163,8 +171,8 @@ CHECKS = (
     Check("I-14", "由回调确认的支付都有已提交的收件记录", CALLBACK_IN_INBOX),
     Check("I-15", "每条支付通知恰有一个处理结果", INBOX_OUTCOME),
     Check("I-17", "超过一天仍未确认的支付至少向渠道查询过四次", ASKED),
-    Check("I-10", "清算账户等于已到账的支付加上待查款项", CLEARING),
-    Check("I-10", "待查账户等于各条差异的挂账之和", SUSPENSE),
+    Check("I-10", "清算账户等于已到账的支付加上待查款项，减去已退的款", CLEARING),
+    Check("I-10", "待查账户等于各条差异的挂账之和，减去已退的款", SUSPENSE),
     Check("I-04", "账单的已缴金额等于支付明细之和", BILLS_PAID),
     Check("I-04", "预存账户的存入与退回等于支付和退款明细", PREPAID),
     Check("I-06", "支付尝试的商户与清算账户相符", REFERENCES),

@@ -2,20 +2,22 @@
 
 Nothing verified is dropped and nothing loops (design principle 5). A transaction's money stands in the books once,
 whatever is said about it and how often: in its bills, or in suspense, never in both. When the channel's next
-word settles the transaction after all, what stood in suspense is taken back by a posting of its own (I-02).
+word settles the transaction after all, what stood in suspense is taken back by a posting of its own (I-02); but what is
+on its way back to the payer stays where it is.
 """
 
 from dataclasses import dataclass
 from uuid import UUID
 
-from backend.kernel import audit
+from backend.kernel import audit, outbox
 from backend.kernel.audit import Actor
 from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, NotFound
 from backend.kernel.ids import uuid7
 from backend.ledger import accounts, postings
 from backend.ledger.accounts import Code, Key
-from payments.channels.base import Channel, Trade
+from payments import orders
+from payments.channels.base import Channel, ChannelRefund, Trade
 from payments.merchants import Merchant
 from payments.states import DifferenceClass, DifferenceState
 
@@ -42,7 +44,22 @@ INSERT = """
 """
 
 KNOWN = """
-    SELECT id, state FROM difference WHERE channel = $1 AND transaction_no = $2 AND class = $3 AND subject = ''
+    SELECT id, state = 'RESOLVED' OR (booked_fen > 0 AND refunded_fen = booked_fen) AS decided
+      FROM difference
+     WHERE channel = $1 AND transaction_no = $2 AND class = $3 AND subject = ''
+"""
+
+ABOUT_REFUND = """
+    INSERT INTO difference (id, community_id, class, state, channel, merchant_id, order_id, attempt_id, out_trade_no,
+                            transaction_no, subject, expected_fen, actual_fen, detail, opened_at)
+    VALUES ($1, $2, 'refund', 'OPEN', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        ON CONFLICT (channel, transaction_no, class, subject) DO NOTHING
+ RETURNING id
+"""
+
+REFUND_EXPLAINED = """
+    UPDATE difference SET state = 'AUTO_RESOLVED', resolved_at = $3
+     WHERE channel = $1 AND class = 'refund' AND subject = $2 AND transaction_no = $4 AND state IN ('OPEN', 'ESCALATED')
 """
 
 WITHDRAW = """
@@ -50,7 +67,7 @@ WITHDRAW = """
        SET booked_fen = 0,
            state = CASE WHEN state IN ('OPEN', 'ESCALATED') THEN 'AUTO_RESOLVED' ELSE state END,
            resolved_at = coalesce(resolved_at, $2)
-     WHERE channel = $4 AND transaction_no = $1 AND booked_fen > 0 AND class IS DISTINCT FROM $3
+     WHERE channel = $4 AND transaction_no = $1 AND booked_fen > 0 AND refunding_fen = 0 AND class IS DISTINCT FROM $3
  RETURNING id, community_id
 """
 
@@ -74,7 +91,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A difference, new or known; `decided` once a person has closed it."""
+    """A difference, new or known; `decided` once a person has closed it, or all of its money went back."""
 
     id: UUID
     decided: bool
@@ -108,6 +125,7 @@ async def open_for(
             "amount_fen": str(trade.amount_fen),
             "attach": trade.attach,
             "success_at": trade.success_at,
+            **_lost_order(problem, trade.attach),
         },
         tx.now,
         merchant.channel.value,
@@ -116,14 +134,23 @@ async def open_for(
         known = await tx.fetchrow(KNOWN, merchant.channel.value, number, problem.value)
         if known is None:
             raise Conflict
-        return Opened(known["id"], known["state"] == DifferenceState.RESOLVED)
+        return Opened(known["id"], known["decided"])
     if row["booked_fen"]:
         await _book(tx, merchant, difference_id=row["id"], amount_fen=row["booked_fen"], place=place)
+        outbox.emit(
+            tx, "payments.difference_opened", {"difference_id": str(row["id"])}, community_id=place.community_id
+        )
     audit.record(
         tx, Actor("channel", merchant.id), action="payments.difference_opened", target=f"difference:{row['id']}",
         community_id=place.community_id, after={"class": problem.value, "booked_fen": row["booked_fen"]},
     )  # fmt: skip
     return Opened(row["id"], decided=False)
+
+
+def _lost_order(problem: DifferenceClass, attach: str) -> dict[str, str]:
+    """An order of ours that we no longer have, as the channel carried it for us (F-26)."""
+    told = orders.read_attach(attach) if problem is DifferenceClass.UNKNOWN_ORDER else None
+    return {} if told is None else {"order_id": str(told.order_id), "kind": told.kind, "digest": told.digest}
 
 
 async def _book(tx: Tx, merchant: Merchant, *, difference_id: UUID, amount_fen: int, place: Place) -> None:
@@ -146,8 +173,50 @@ async def _book(tx: Tx, merchant: Merchant, *, difference_id: UUID, amount_fen: 
     )
 
 
+async def open_about_refund(
+    tx: Tx, merchant: Merchant, *, told: ChannelRefund, problem: str, place: Place, source: str
+) -> None:
+    """Keep what the channel said about a refund; nothing is booked. Said again, it stays one difference."""
+    difference_id = await tx.fetchval(
+        ABOUT_REFUND,
+        uuid7(tx.now),
+        place.community_id,
+        merchant.channel.value,
+        merchant.id,
+        place.order_id,
+        place.attempt_id,
+        told.out_trade_no,
+        told.transaction_no,
+        told.out_refund_no,
+        place.expected_fen,
+        min(told.amount_fen, MAX_FEN),
+        {
+            "source": source,
+            "problem": problem,
+            "mchid": told.mchid,
+            "state": told.state.value,
+            "refund_no": told.refund_no,
+            "amount_fen": str(told.amount_fen),
+            "success_at": told.success_at,
+        },
+        tx.now,
+    )
+    if difference_id is not None:
+        audit.record(
+            tx, Actor("channel", merchant.id), action="payments.difference_opened",
+            target=f"difference:{difference_id}", community_id=place.community_id,
+            after={"class": DifferenceClass.REFUND.value, "problem": problem},
+        )  # fmt: skip
+
+
+async def explain_refund(tx: Tx, channel: Channel, *, transaction_no: str, out_refund_no: str) -> None:
+    """The refund is known better now: what was told wrongly about it needs no person any more."""
+    await tx.execute(REFUND_EXPLAINED, channel.value, out_refund_no, tx.now, transaction_no)
+
+
 async def withdraw(tx: Tx, channel: Channel, *, transaction_no: str, spare: DifferenceClass | None = None) -> None:
-    """The transaction is known better now: take back what stands in suspense for it, but for the class `spare`."""
+    """The transaction is known better now: take back what stands in suspense for it, but for the class `spare` and for
+    what is being refunded."""
     await tx.flush()
     for row in await tx.fetch(WITHDRAW, transaction_no, tx.now, spare, channel.value):
         await postings.reverse(tx, SUSPENSE_REVERSED, of_kind=SUSPENSE, reference=row["id"])

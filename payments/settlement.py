@@ -75,6 +75,8 @@ async def settle(tx: Tx, merchant: Merchant, *, trade: Trade, door: Door, heard:
     problem = _mismatch(found, merchant, trade)
     if problem is None and found["attempt_transaction"] == trade.transaction_no:
         return await _duplicate(tx, found)
+    if problem is None and found["going_back"] is not None:
+        problem = DifferenceClass(found["going_back"])
     if problem is None:
         problem = await _apply(tx, found)
     if problem is not None:
@@ -150,9 +152,9 @@ async def _move_to_paid(tx: Tx, merchant: Merchant, found: Record, *, trade: Tra
         found["inbox_id"],
         merchant.channel.value,
     )
-    if moved is None or moved["orders"] != 1 or moved["attempts"] != 1:
+    if moved is None or moved["orders"] != 1 or moved["attempts"] != 1 or moved["disputed_refunding_fen"]:
         raise NothingMoved
-    if moved["disputed"]:
+    if moved["disputed_refunding_fen"] is not None:
         await differences.withdraw(tx, merchant.channel, transaction_no=trade.transaction_no or "")
     if found["order_state"] == OrderState.CLOSED:
         await _overtake(tx, found)

@@ -7,7 +7,9 @@ _FOUND = """
            a.transaction_no AS attempt_transaction, a.request ->> 'app_id' AS app_id,
            line.ids AS line_ids, line.kinds, line.payable_ids, line.principals, line.late_fees,
            EXISTS (SELECT FROM payment_attempt other
-                    WHERE other.channel = a.channel AND other.transaction_no = $2 AND other.id <> a.id) AS number_taken
+                    WHERE other.channel = a.channel AND other.transaction_no = $2 AND other.id <> a.id) AS number_taken,
+           (SELECT class FROM difference d
+             WHERE d.channel = a.channel AND d.transaction_no = $2 AND d.refunding_fen > 0) AS going_back
       FROM payment_attempt a
       JOIN payment_order o ON o.id = a.order_id
      CROSS JOIN LATERAL (
@@ -53,8 +55,8 @@ MOVE_TO_PAID = """
     released AS (UPDATE payment_line SET live = false WHERE order_id = $1 AND live)
     SELECT (SELECT count(*) FROM attempt) AS attempts,
            (SELECT count(*) FROM moved) AS orders,
-           EXISTS (SELECT FROM difference
-                    WHERE channel = $7 AND transaction_no = $3 AND booked_fen > 0) AS disputed
+           (SELECT refunding_fen FROM difference
+             WHERE channel = $7 AND transaction_no = $3 AND booked_fen > 0) AS disputed_refunding_fen
 """
 
 OVERTAKEN = """

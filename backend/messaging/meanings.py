@@ -37,5 +37,14 @@ PAYMENT_RECEIVED = Meaning(
     values=("subject", "amount", "paid_at", "order_no"),
     page="pages/payments/index",
 )
+PAYMENT_REFUNDED = Meaning(
+    name="payment_refunded",
+    title="退款成功",
+    body="您的{subject}已退款{amount}，原因：{reason}。款项已按原支付方式退回，到账时间以支付渠道为准。",
+    values=("subject", "amount", "reason", "refunded_at", "order_no"),
+    page="pages/payments/index",
+)
 
-MEANINGS: Mapping[str, Meaning] = {meaning.name: meaning for meaning in (BILL_ISSUED, PAYMENT_RECEIVED)}
+MEANINGS: Mapping[str, Meaning] = {
+    meaning.name: meaning for meaning in (BILL_ISSUED, PAYMENT_RECEIVED, PAYMENT_REFUNDED)
+}
