@@ -43,10 +43,11 @@ from miniprogram_api import houses as resident_houses
 from miniprogram_api import login, me
 from miniprogram_api import messages as resident_messages
 from miniprogram_api import payments as resident_payments
+from miniprogram_api import refunds as resident_refunds
 from miniprogram_api import prepaid as resident_prepaid
 from payments import admin as payments_admin
 from payments import approvals as payment_approvals
-from payments import callbacks, merchant_admin
+from payments import callbacks, merchant_admin, refund_admin, refund_checks, refund_handlers
 from payments import checks as payment_checks
 from payments import figures as payment_figures
 from payments import handlers as payment_handlers
@@ -80,6 +81,7 @@ ROUTES: tuple[Route, ...] = (
     *resident_houses.ROUTES,
     *resident_bills.ROUTES,
     *resident_payments.ROUTES,
+    *resident_refunds.ROUTES,
     *resident_prepaid.ROUTES,
     *resident_messages.ROUTES,
     *identity_admin.ROUTES,
@@ -89,6 +91,7 @@ ROUTES: tuple[Route, ...] = (
     *messages_admin.ROUTES,
     *merchant_admin.ROUTES,
     *payments_admin.ROUTES,
+    *refund_admin.ROUTES,
     *callbacks.ROUTES,
 )
 
@@ -104,6 +107,7 @@ HANDLERS: Mapping[str, Handler] = {
     **fee_handlers.HANDLERS,
     **message_handlers.HANDLERS,
     **payment_handlers.HANDLERS,
+    **refund_handlers.HANDLERS,
     **counter_handlers.HANDLERS,
     **jobs.HANDLERS,
     **resealing.handlers(SEALED),
@@ -117,6 +121,7 @@ CHECKS: tuple[Check, ...] = (
     *fee_checks.CHECKS,
     *message_checks.CHECKS,
     *payment_checks.CHECKS,
+    *refund_checks.CHECKS,
     *counter_checks.CHECKS,
     *worker_checks.CHECKS,
 )
@@ -128,6 +133,7 @@ PERIODIC: tuple[Periodic, ...] = (
     *fee_handlers.PERIODIC,
     *message_retention.PERIODIC,
     *payment_handlers.PERIODIC,
+    *refund_handlers.PERIODIC,
     *jobs.PERIODIC,
     *resealing.PERIODIC,
     *housekeeping.periodic(CHECKS),

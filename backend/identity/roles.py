@@ -61,6 +61,12 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "payment.ask": frozenset({A, M, C}),
     "difference.read": frozenset({A, M, C}),
     "difference.resolve": frozenset({A, M, C}),
+    # Refunds: who asks never approves; `request_more` lifts the limit of a day (D6).
+    "refund.read": frozenset({A, M, C}),
+    "refund.request": frozenset({A, M, C}),
+    "refund.request_more": frozenset({A, M}),
+    "refund.approve": frozenset({A, M}),
+    "refund.ask": frozenset({A, M, C}),
     # Messages and parked jobs. Templates need a role for all of the company.
     "message_template.manage": frozenset({A}),
     "message.read": frozenset({A, M, S}),
