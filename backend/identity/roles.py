@@ -57,6 +57,8 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     # Payments. Merchants need a role for all of the company.
     "merchant.read": frozenset({A, M, C}),
     "merchant.manage": frozenset({A}),
+    "collection.read": frozenset({A, M, C, S}),
+    "collection.pause": frozenset({A, M}),
     "payment.read": frozenset({A, M, C, S, R}),
     "payment.ask": frozenset({A, M, C}),
     "difference.read": frozenset({A, M, C}),
@@ -67,6 +69,12 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "refund.request_more": frozenset({A, M}),
     "refund.approve": frozenset({A, M}),
     "refund.ask": frozenset({A, M, C}),
+    # The counter: shifts, takings, deposits; `manage` closes the shifts of others. Receipts.
+    "counter.read": frozenset({A, M, C}),
+    "counter.work": frozenset({A, M, C}),
+    "counter.manage": frozenset({A, M}),
+    "receipt.read": frozenset({A, M, C, S}),
+    "receipt.issue": frozenset({A, M, C}),
     # Messages and parked jobs. Templates need a role for all of the company.
     "message_template.manage": frozenset({A}),
     "message.read": frozenset({A, M, S}),

@@ -152,14 +152,22 @@ async def working(tx: Tx, actor: Actor, *, communities: tuple[UUID, ...], alone:
 
 
 async def close(
-    tx: Tx, actor: Actor, *, communities: tuple[UUID, ...], shift_id: UUID, counted_fen: int, note: str | None
+    tx: Tx,
+    actor: Actor,
+    *,
+    communities: tuple[UUID, ...],
+    managed: tuple[UUID, ...] = (),
+    shift_id: UUID,
+    counted_fen: int,
+    note: str | None,
 ) -> Report:
     """Close a shift of the acting cashier by what was counted; what is over or short is posted to 现金长短款.
 
-    Raises NotFound for a foreign shift, Conflict `shift_closed`, Invalid `note_required` for a wordless difference.
+    In the communities `managed` the shifts of others may be closed as well. Raises NotFound for a foreign shift,
+    Conflict `shift_closed`, Invalid `note_required` for a wordless difference.
     """
     shift = await locked(tx, communities, shift_id=shift_id)
-    if shift.cashier_id != actor.id:
+    if shift.cashier_id != actor.id and shift.community_id not in managed:
         raise NotFound
     if shift.state is ShiftState.CLOSED:
         raise Conflict("这个班次已经交班。", code="shift_closed")

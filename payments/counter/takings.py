@@ -105,7 +105,8 @@ async def take(
     merchant = await merchants.counter(tx, shift.company_id)
     way = Way(Channel.COUNTER, paper.method, clearing=clearing(shift, merchant, paper.method))
     placed = await orders.place(tx, NOBODY, res=res, actor=actor, wishes=wishes, way=way)
-    attempt = await _attempt(tx, shift, placed, paper)
+    attempt = await placed_here(tx, shift, placed)
+    _check_amount(attempt, paper)
     voucher_id = await keep_voucher(tx, shift, paper, attempt_id=attempt["id"])
     await _settle(tx, merchant, attempt, paper)
     audit.record(
@@ -126,6 +127,14 @@ async def require_here(tx: Tx, shift: Shift, wishes: Sequence[Wish]) -> None:
     """NotFound for bills that are not of the shift's community."""
     bill_ids = [wish.payable_id for wish in wishes if wish.kind is Kind.BILL]
     await bills.require_in(tx, shift.community_id, bill_ids=bill_ids)
+
+
+async def placed_here(tx: Tx, shift: Shift, placed: Placed) -> Record:
+    """The attempt of an order that was just placed; NotFound where it is not of the shift's community."""
+    attempt = await tx.fetchrow(ATTEMPT, placed.order_id)
+    if attempt is None or attempt["community_id"] != shift.community_id:
+        raise NotFound
+    return attempt
 
 
 async def keep_voucher(
@@ -161,16 +170,13 @@ def _check_received(paper: Paper) -> None:
         raise Invalid("只有现金可以找零，请按应收金额收款。", code="no_change")
 
 
-async def _attempt(tx: Tx, shift: Shift, placed: Placed, paper: Paper) -> Record:
-    attempt = await tx.fetchrow(ATTEMPT, placed.order_id)
-    if attempt is None or attempt["community_id"] != shift.community_id:
-        raise NotFound
+def _check_amount(attempt: Record, paper: Paper) -> None:
     if attempt["amount_fen"] != paper.amount_fen:
         raise Conflict(
             f"应收金额是 {yuan_text(attempt['amount_fen'])} 元，与所填不符，请刷新后重新核对。",
-            code="amount_changed", amount_fen=attempt["amount_fen"],
-        )  # fmt: skip
-    return attempt
+            code="amount_changed",
+            amount_fen=attempt["amount_fen"],
+        )
 
 
 async def _settle(tx: Tx, merchant: Merchant, attempt: Record, paper: Paper) -> None:

@@ -1,0 +1,19 @@
+"""A paper as an answer of the API: a page for the browser's printer, or a PDF file."""
+
+from backend.kernel.config import Settings
+from backend.kernel.http import Reply
+from payments.counter import papers, pdf
+from payments.counter.papers import Paper
+from payments.counter.schemas import PaperQuery
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+async def reply(settings: Settings, paper: Paper, query: PaperQuery, *, file_name: str) -> Reply:
+    """`paper` as asked for. Raises Unavailable `pdf_font_missing` for a PDF without a Chinese font."""
+    if query.form == "html":
+        page = papers.html(paper, query.size).encode()
+        return Reply(body=page, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": POLICY})
+    body = await pdf.render(paper, query.size, settings=settings)
+    named = {"Content-Disposition": f'inline; filename="{file_name}.pdf"'}
+    return Reply(body=body, content_type="application/pdf", headers=named)
