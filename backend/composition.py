@@ -30,7 +30,7 @@ from backend.messaging import checks as message_checks
 from backend.messaging import handlers as message_handlers
 from backend.messaging import retention as message_retention
 from backend.property import admin as property_admin
-from backend.property import applications
+from backend.property import applications, pay_code_admin
 from backend.property import checks as property_checks
 from backend.property import handlers as property_handlers
 from backend.roster import admin as roster_admin
@@ -40,11 +40,12 @@ from backend.wechat import checks as wechat_checks
 from backend.wechat import models as wechat_models
 from miniprogram_api import bills as resident_bills
 from miniprogram_api import houses as resident_houses
-from miniprogram_api import login, me
+from miniprogram_api import login, me, scan_page
 from miniprogram_api import messages as resident_messages
 from miniprogram_api import payments as resident_payments
-from miniprogram_api import refunds as resident_refunds
 from miniprogram_api import prepaid as resident_prepaid
+from miniprogram_api import receipts as resident_receipts
+from miniprogram_api import refunds as resident_refunds
 from payments import admin as payments_admin
 from payments import approvals as payment_approvals
 from payments import callbacks, merchant_admin, refund_admin, refund_checks, refund_handlers
@@ -52,8 +53,10 @@ from payments import checks as payment_checks
 from payments import figures as payment_figures
 from payments import handlers as payment_handlers
 from payments import models as payment_models
+from payments.counter import admin as counter_admin
 from payments.counter import checks as counter_checks
 from payments.counter import handlers as counter_handlers
+from payments.counter import receipt_admin
 from workers import checks as worker_checks
 from workers import housekeeping, jobs, resealing
 
@@ -82,16 +85,21 @@ ROUTES: tuple[Route, ...] = (
     *resident_bills.ROUTES,
     *resident_payments.ROUTES,
     *resident_refunds.ROUTES,
+    *resident_receipts.ROUTES,
     *resident_prepaid.ROUTES,
+    *scan_page.ROUTES,
     *resident_messages.ROUTES,
     *identity_admin.ROUTES,
     *property_admin.ROUTES,
+    *pay_code_admin.ROUTES,
     *roster_admin.ROUTES,
     *fee_admin.ROUTES,
     *messages_admin.ROUTES,
     *merchant_admin.ROUTES,
     *payments_admin.ROUTES,
     *refund_admin.ROUTES,
+    *counter_admin.ROUTES,
+    *receipt_admin.ROUTES,
     *callbacks.ROUTES,
 )
 

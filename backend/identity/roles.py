@@ -40,6 +40,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "resident.reveal": frozenset({A, M, S}),
     "resident.edit": frozenset({A, M, S}),
     "house.bind": frozenset({A, M, S}),
+    "pay_code.manage": frozenset({A, M, C, S}),
     "roster.import": frozenset({A, M}),
     "roster.export": frozenset({A, M}),
     "roster.release": frozenset({A, M}),
