@@ -23,6 +23,7 @@ from backend.kernel.money import yuan_text
 from backend.ledger import accounts
 from backend.ledger.accounts import Code, Key
 from payments import refund_sql as sql
+from payments.payables import PAYABLES, Kind, Line
 from payments.states import OrderState, RefundState
 
 KIND = "payments.refund"
@@ -68,8 +69,8 @@ async def request(
     """Ask for money of a paid order to be given back; `parts` None: all that is left of it.
 
     `limits`: the communities in which `actor` may ask, and how much. Raises NotFound elsewhere, Conflict
-    `order_not_paid`, `nothing_to_refund`, `too_late_to_refund`, `too_many_refunds` and `refund_limit`, Invalid
-    `more_than_paid` and `unknown_line`.
+    `order_not_paid`, `nothing_to_refund`, `not_refundable` (prepaid money that was used), `too_late_to_refund`,
+    `too_many_refunds` and `refund_limit`, Invalid `more_than_paid` and `unknown_line`.
     """
     await tx.execute(sql.LOCK_PERSON, str(actor.id))
     paid = await tx.fetchrow(sql.LOCK_PAID, order_id)
@@ -81,6 +82,7 @@ async def request(
         raise Conflict("支付已超过一年，渠道不再接受退款，请线下处理。", code="too_late_to_refund")
     left = await tx.fetch(sql.LINES_LEFT, order_id)
     chosen = _chosen(left, parts)
+    await _hold(tx, chosen, left)
     amount_fen = sum(part.principal_fen + part.late_fee_fen for part in chosen)
     await _check_limit(tx, actor, amount_fen=amount_fen, limit=limits[paid["community_id"]])
     if await tx.fetchval(sql.RAISE_ATTEMPT, paid["attempt_id"], amount_fen, MOST_REFUNDS) is None:
@@ -251,6 +253,20 @@ def _chosen(left: Sequence[Record], parts: Sequence[Part] | None) -> list[Part]:
                 code="more_than_paid",
             )
     return list(parts)
+
+
+async def _hold(tx: Tx, chosen: Sequence[Part], left: Sequence[Record]) -> None:
+    """Hold what may be spent before it is given back (prepaid money); Conflict `not_refundable` where it was."""
+    lines = {line["id"]: line for line in left}
+    taken: dict[Kind, list[Line]] = {}
+    for part in chosen:
+        line = lines[part.line_id]
+        taken.setdefault(Kind(line["kind"]), []).append(
+            (part.line_id, line["payable_id"], part.principal_fen, part.late_fee_fen)
+        )
+    for kind, parts in taken.items():
+        if (lock := PAYABLES[kind].lock_refundable) is not None:
+            await lock(tx, lines=parts)
 
 
 @dataclass(frozen=True, slots=True)
