@@ -156,8 +156,7 @@ class Alipay:
         except reading.UNREADABLE as error:
             raise CallbackRefused("not a notification") from error
         try:
-            trade = reading.trade_of(fields, app_id=fields["app_id"], seller_id=fields["seller_id"])
-            return Callback(event_id, event_type, trade, raw_body, reading.refund_in(fields))
+            return Callback(event_id, event_type, reading.trade_in(fields), raw_body, reading.refund_in(fields))
         except reading.UNREADABLE:
             return Callback(event_id, event_type, None, raw_body)
 

@@ -81,6 +81,11 @@ def trade_of(document: Mapping[str, Any], *, app_id: str, seller_id: str) -> Tra
     )
 
 
+def trade_in(document: Mapping[str, str]) -> Trade:
+    """The trade that a notification is about; it names app and seller itself."""
+    return trade_of(document, app_id=_text(document, "app_id"), seller_id=_text(document, "seller_id"))
+
+
 def _state(document: Mapping[str, Any]) -> TradeState:
     """`TRADE_CLOSED` is an order that ended unpaid, or one that was paid and wholly refunded (pitfalls C6)."""
     status = document["trade_status"]
