@@ -3,6 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.stamp
+SEEDS ?= 200
 
 # The first Python on PATH that runs and is of a supported version; `make run PYTHON=/usr/bin/python3.12` chooses one.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
@@ -10,7 +11,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help env run demo test test-long mutants check openapi format bench lock clean
+.PHONY: help env run demo test test-long simulate mutants check openapi format bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -39,6 +40,9 @@ test: $(READY) ## the suite, ten minutes at most
 
 test-long: $(READY) ## the suite with the counts that reliability.md states
 	@$(BIN)/python -m pytest -n 2 --dist loadscope
+
+simulate: $(READY) ## SEEDS=n towns of 300 houses for a year, hostile channels; resumes
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 mutants: $(READY) ## take each protection away and see its test go red
 	@$(BIN)/python -m tests.mutations

@@ -1,0 +1,67 @@
+"""What must be true of a town at rest: channel books = clearing accounts = bills, and nothing unexplained."""
+
+import itertools
+from typing import Any
+
+from tests import vectors
+from tests.simulation.town import Town
+
+FORGED_FEN = 3
+
+LIVE = "SELECT count(*) FROM payment_order WHERE state IN ('CREATED', 'PAYING')"
+
+CLEARING = """
+    SELECT coalesce(sum(CASE p.debit_account WHEN a.id THEN p.amount_fen ELSE -p.amount_fen END), 0)::bigint
+      FROM account a JOIN posting p ON a.id IN (p.debit_account, p.credit_account)
+     WHERE a.code = 'clearing'
+"""
+
+UNFINISHED = """
+    SELECT event, state, last_error, payload::text AS payload FROM outbox
+     WHERE state = 'PARKED' OR (state <> 'DONE' AND run_at < $1)
+"""
+
+PAID_BILLS = """
+    SELECT coalesce(sum(paid_fen + late_paid_fen - refunded_fen - late_refunded_fen), 0)::bigint FROM bill
+"""
+
+OPEN_REFUNDS = "SELECT count(*) FROM refund WHERE state IN ('APPROVED', 'SUBMITTING', 'PROCESSING')"
+
+
+async def compare(town: Town) -> list[str]:
+    """Every way in which the town's books are wrong; empty when all is well."""
+    db = town.host.res.db
+    wrong = await town.host.broken()
+    if live := await db.fetchval(LIVE):
+        wrong.append(f"{live} orders are still live")
+    if refunds := await db.fetchval(OPEN_REFUNDS):
+        wrong.append(f"{refunds} refunds have not ended")
+    wrong += [f"outbox: {dict(row)}" for row in await db.fetch(UNFINISHED, town.clock.now())]
+    theirs = await town.control("GET", f"/books?mchid={vectors.MCHID}")
+    wrong += await _each_once(town, theirs)
+    return wrong
+
+
+async def _each_once(town: Town, theirs: dict[str, Any]) -> list[str]:
+    """Each transaction of the channel stands in our books once, as what it was; nothing else does, but for lies."""
+    db, wrong = town.host.res.db, []
+    booked = await db.fetch("SELECT transaction_no, booked_fen FROM difference WHERE booked_fen > 0")
+    paid = await db.fetch("SELECT transaction_no, amount_fen FROM payment_attempt WHERE state = 'PAID'")
+    ours = {row["transaction_no"]: row[1] for row in itertools.chain(booked, paid)}
+    if len(ours) != len(booked) + len(paid):
+        wrong.append("a transaction stands in the books twice")
+    for transaction in theirs["transactions"]:
+        found_fen = ours.pop(transaction["transaction_id"], None)
+        if found_fen != transaction["total_fen"]:
+            wrong.append(f"{transaction['out_trade_no']}: the channel took {transaction['total_fen']}, we: {found_fen}")
+    wrong += [f"never paid, but booked: {number} {fen}" for number, fen in ours.items() if fen != FORGED_FEN]
+    forged_fen = sum(ours.values())
+    clearing_fen = await db.fetchval(CLEARING)
+    kept_fen = theirs["total_fen"] - theirs["refunded_fen"]
+    if clearing_fen != kept_fen + forged_fen:
+        wrong.append(f"clearing {clearing_fen}, the channel keeps {kept_fen}, forged {forged_fen}")
+    suspense_fen = await db.fetchval("SELECT coalesce(sum(booked_fen - refunded_fen), 0)::bigint FROM difference")
+    bills_fen = await db.fetchval(PAID_BILLS)
+    if bills_fen + suspense_fen != clearing_fen:
+        wrong.append(f"bills {bills_fen} and suspense {suspense_fen} are not clearing {clearing_fen}")
+    return wrong

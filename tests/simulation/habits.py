@@ -1,0 +1,145 @@
+"""How people pay. A habit is what a household does at one of the month's moments; four in five pay all they owe."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from tests import factories, vectors
+from tests.simulation.town import Household, Town
+
+Habit = Callable[[Town, Household], Awaitable[None]]
+PAST_EXPIRY = timedelta(minutes=40)
+
+
+async def owed(town: Town, who: factories.Person) -> list[str]:
+    """Ids of the bills that this person may pay, oldest first; none where we failed to tell."""
+    answer = await town.get(who, "/api/v1/bills?state=open&limit=50")
+    return [bill["id"] for bill in answer.get("items", [])][::-1]
+
+
+async def place(town: Town, home: Household, who: factories.Person, bill_ids: list[str]) -> str | None:
+    """An order for these bills; None where it was refused or the channel did not answer."""
+    answer = await town.post(who, "/api/v1/payments", {"bill_ids": bill_ids})
+    if answer.status != 201:
+        return None
+    home.orders.append(answer.json["payment_id"])
+    return home.orders[-1]
+
+
+async def tap_pay(town: Town, order_id: str, *, however: bool = False) -> bool:
+    """Press "pay" in WeChat's cashier; `however`: even after the order was closed. False where WeChat refused."""
+    number = await town.host.res.db.fetchval(
+        "SELECT out_trade_no FROM payment_attempt WHERE order_id = $1::uuid ORDER BY id DESC LIMIT 1", order_id
+    )
+    if however:
+        await town.control("PUT", "/hostile", {"pay_after_close": 1})
+    try:
+        await town.control("POST", f"/orders/{vectors.MCHID}/{number}/pay", {})
+    except OSError:
+        return False
+    finally:
+        if however:
+            await town.control("PUT", "/hostile", {"pay_after_close": 0})
+    town.told["paid"] += 1
+    return True
+
+
+async def pay_all(town: Town, home: Household) -> None:
+    """All at once, in one go."""
+    who = home.who(town.dice)
+    bills = await owed(town, who)
+    if bills and (order_id := await place(town, home, who, bills)):
+        await tap_pay(town, order_id)
+
+
+async def pay_one_by_one(town: Town, home: Household) -> None:
+    """A tab for each bill."""
+    who = home.who(town.dice)
+    for bill in await owed(town, who):
+        if order_id := await place(town, home, who, [bill]):
+            await tap_pay(town, order_id)
+
+
+async def change_mind(town: Town, home: Household) -> None:
+    """Opens the cashier, cancels, and pays only sometimes."""
+    who = home.who(town.dice)
+    bills = await owed(town, who)
+    if not bills or (order_id := await place(town, home, who, bills)) is None:
+        return
+    await town.post(who, f"/api/v1/payments/{order_id}/cancel")
+    if town.dice.random() < 0.5:
+        await pay_all(town, home)
+
+
+async def pay_late(town: Town, home: Household) -> None:
+    """Leaves the cashier open until the order has expired, then pays in it after all."""
+    who = home.who(town.dice)
+    bills = await owed(town, who)
+    if not bills or (order_id := await place(town, home, who, bills)) is None:
+        return
+    await town.pass_time(PAST_EXPIRY)
+    await tap_pay(town, order_id, however=True)
+
+
+async def pay_twice(town: Town, home: Household) -> None:
+    """Two of the family, two cashiers, the same bills: the older cashier takes the money once more."""
+    bills = await owed(town, home.owner)
+    if not bills or (first := await place(town, home, home.owner, bills)) is None:
+        return
+    await town.post(home.owner, f"/api/v1/payments/{first}/cancel")
+    second = await place(town, home, home.family or home.owner, bills)
+    if second is not None:
+        await tap_pay(town, second)
+    await tap_pay(town, first, however=True)
+
+
+async def forget(town: Town, home: Household) -> None:
+    """Opens the cashier and never pays."""
+    who = home.who(town.dice)
+    bills = await owed(town, who)
+    if bills:
+        await place(town, home, who, bills[:1])
+
+
+async def watch_closely(town: Town, home: Household) -> None:
+    """Pays, then asks again and again, as a page does that was told "ok"."""
+    who = home.who(town.dice)
+    bills = await owed(town, who)
+    if not bills or (order_id := await place(town, home, who, bills)) is None:
+        return
+    await tap_pay(town, order_id)
+    for _ in range(3):
+        await town.get(who, f"/api/v1/payments/{order_id}?client_says=ok")
+
+
+async def ignore(town: Town, home: Household) -> None:
+    """Never pays."""
+
+
+HABITS: Mapping[str, Habit] = {
+    "pays all": pay_all,
+    "one by one": pay_one_by_one,
+    "changes mind": change_mind,
+    "pays late": pay_late,
+    "pays twice": pay_twice,
+    "forgets": forget,
+    "watches": watch_closely,
+    "ignores": ignore,
+}
+SHARES: dict[str, int] = {"pays all": 80, **{name: 3 for name in HABITS if name != "pays all"}}
+
+
+async def lie(town: Town, home: Household) -> None:
+    """The channel says, signed and sealed, that one of this household's orders was paid with another amount."""
+    if not home.orders:
+        return
+    number = await town.host.res.db.fetchval(
+        "SELECT out_trade_no FROM payment_attempt WHERE order_id = $1::uuid", town.dice.choice(home.orders)
+    )
+    kind = town.dice.choice(["wrong_amount", "bad_signature"])
+    body: dict[str, Any] = {"kind": kind, "mchid": vectors.MCHID, "out_trade_no": number, "amount_fen": 3}
+    try:
+        await town.control("POST", "/forge", body)
+    except OSError:
+        return
+    town.told[f"forged {kind}"] += 1
