@@ -17,9 +17,11 @@ from backend.kernel.egress import Answer
 from payments.channels import alipay_keys
 from payments.channels.alipay import Alipay
 from payments.channels.alipay_keys import Merchant
-from tests import vectors
+from tests import vectors, vectors_alipay
 from tests.unit.payments_channels.wire import BASE_URL, ScriptedEgress, Sent
 
+APP_ID = "2021000000000001"
+SELLER_ID = "2088531891668739"
 GATEWAY = f"{BASE_URL}/gateway.do"
 
 
@@ -27,8 +29,8 @@ GATEWAY = f"{BASE_URL}/gateway.do"
 def merchant() -> Merchant:
     """A merchant in key mode with key M, who believes key P."""
     return alipay_keys.load(
-        vectors.ALIPAY_APP_ID,
-        vectors.ALIPAY_SELLER_ID,
+        APP_ID,
+        SELLER_ID,
         private_key_pem=vectors.private_pem(vectors.key_m()),
         platform_keys={alipay_keys.PUBLIC_KEY: vectors.public_pem(vectors.key_p())},
     )
@@ -100,7 +102,7 @@ def notification(
 
 def paid(**changed: str) -> dict[str, str]:
     """The fields of vector 15.3."""
-    fields = dict(pair.partition("=")[::2] for pair in vectors.ALIPAY_NOTIFICATION_TEXT.split("&"))
+    fields = dict(pair.partition("=")[::2] for pair in vectors_alipay.NOTIFICATION_TEXT.split("&"))
     return {**fields, **changed}
 
 

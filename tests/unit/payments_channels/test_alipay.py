@@ -30,7 +30,9 @@ from payments.channels.base import (
 )
 from tests import vectors
 from tests.unit.payments_channels.alipay_wire import (
+    APP_ID,
     GATEWAY,
+    SELLER_ID,
     address,
     answer,
     assert_signed,
@@ -54,7 +56,7 @@ REQUEST = PrepayRequest(
     out_trade_no=NUMBER,
     description="物业费2026年09月/1栋=101&",
     amount_fen=12345,
-    app_id=vectors.ALIPAY_APP_ID,
+    app_id=APP_ID,
     notify_url="https://pay.example.com/notify/ali",
     expires_at=datetime(2026, 9, 1, 2, 30, tzinfo=UTC),
     attach="o:1 号",
@@ -285,7 +287,7 @@ def test_closed_is_unpaid_or_refunded(told: dict[str, Any], state: TradeState, p
     assert trade is not None
     assert (trade.state, trade.paid, trade.amount_fen) == (state, paid, 12345)
     assert trade.transaction_no == (TRADE_NO if paid else None)
-    assert (trade.mchid, trade.appid) == (vectors.ALIPAY_SELLER_ID, vectors.ALIPAY_APP_ID)
+    assert (trade.mchid, trade.appid) == (SELLER_ID, APP_ID)
     assert content(egress.sent[0]) == {"out_trade_no": NUMBER}
 
 
@@ -404,7 +406,7 @@ def test_a_refund_succeeds_by_fund_change_and_is_worth_what_was_asked() -> None:
         }
     ]
     assert (told.state, told.amount_fen) == (RefundState.SUCCESS, 5), "refund_fee is the sum of all refunds"
-    assert (told.refund_no, told.mchid) == (None, vectors.ALIPAY_SELLER_ID)
+    assert (told.refund_no, told.mchid) == (None, SELLER_ID)
     assert told.success_at == datetime(2026, 9, 1, 2, 0, 5, tzinfo=UTC)
 
 

@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from payments.channels import alipay_certificates, alipay_keys
 from payments.channels.base import KeyRefused
 from tests import vectors
+from tests.unit.payments_channels.alipay_wire import APP_ID, SELLER_ID
 
 PUBLIC_PEM = vectors.public_pem(vectors.key_p())
 
@@ -27,7 +28,7 @@ def load(**given: Any) -> alipay_keys.Merchant:
         "private_key_pem": vectors.private_pem(vectors.key_m()),
         "platform_keys": {"public_key": PUBLIC_PEM},
     }
-    return alipay_keys.load(vectors.ALIPAY_APP_ID, vectors.ALIPAY_SELLER_ID, **{**usual, **given})
+    return alipay_keys.load(APP_ID, SELLER_ID, **{**usual, **given})
 
 
 @pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])

@@ -9,11 +9,11 @@ import pytest
 
 from payments.channels.alipay_keys import Merchant
 from payments.channels.base import Callback, CallbackRefused, RefundState, TradeState
-from tests import vectors
+from tests import vectors_alipay
 from tests.unit.payments_channels.alipay_wire import certified, client, merchant, notification, paid
 from tests.unit.payments_channels.wire import frozen
 
-BODY = vectors.ALIPAY_NOTIFICATION_BODY.encode()
+BODY = vectors_alipay.NOTIFICATION_BODY.encode()
 
 
 def read(body: bytes, reader: Merchant | None = None) -> Callback:
@@ -46,7 +46,7 @@ def test_every_flipped_bit_is_refused_unless_it_means_the_same(bit: int) -> None
 
 @pytest.mark.parametrize("position", range(0, 256, 5))
 def test_a_changed_byte_of_the_signature_is_refused(position: int) -> None:
-    fields = dict(parse_qsl(vectors.ALIPAY_NOTIFICATION_BODY))
+    fields = dict(parse_qsl(vectors_alipay.NOTIFICATION_BODY))
     signature = bytearray(base64.b64decode(fields["sign"]))
     signature[position] ^= 1
     with pytest.raises(CallbackRefused):
@@ -54,7 +54,7 @@ def test_a_changed_byte_of_the_signature_is_refused(position: int) -> None:
 
 
 def test_the_order_of_the_fields_does_not_matter_and_a_second_decoding_does() -> None:
-    fields = dict(reversed(parse_qsl(vectors.ALIPAY_NOTIFICATION_BODY)))
+    fields = dict(reversed(parse_qsl(vectors_alipay.NOTIFICATION_BODY)))
     assert read(urlencode(fields).encode()).trade is not None
     twice = notification(paid(subject="100%25 a+b 物业费"))
     assert read(twice).trade is not None
