@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from sandbox import pay_books
+from sandbox.amounts import yuan
 from sandbox.errors import ControlError
 from sandbox.notifications import POSTMAN
 from sandbox.pay_books import Order, TradeState
-from sandbox.statements import yuan
 from sandbox.world import WORLD, World
 
 PAGE = Template((Path(__file__).parent / "cashier.html").read_text(encoding="utf-8"))

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from sandbox import clock, merchants, notices, pay_books
+from sandbox.amounts import returned_fee_fen
 from sandbox.errors import ControlError, PayError
 from sandbox.notices import Event
 from sandbox.pay_books import Order
@@ -29,6 +30,7 @@ CREATE TABLE IF NOT EXISTS refunds (
     amount_fen INTEGER NOT NULL, total_fen INTEGER NOT NULL, reason TEXT NOT NULL, notify_url TEXT NOT NULL,
     funds_account TEXT NOT NULL, created_s REAL NOT NULL, state TEXT NOT NULL, outcome TEXT NOT NULL, due_s REAL,
     ended_s REAL, first_end TEXT, success_s REAL, channel TEXT NOT NULL, account TEXT NOT NULL,
+    fee_fen INTEGER NOT NULL,
     UNIQUE (mchid, out_refund_no));
 CREATE INDEX IF NOT EXISTS refunds_due ON refunds (due_s) WHERE due_s IS NOT NULL;
 CREATE INDEX IF NOT EXISTS refunds_by_order ON refunds (mchid, out_trade_no);
@@ -38,12 +40,15 @@ LOAD = "SELECT * FROM refunds WHERE mchid = ? AND out_refund_no = ?"
 LOAD_BY_ID = "SELECT * FROM refunds WHERE mchid = ? AND refund_id = ?"
 OF_ORDER = "SELECT * FROM refunds WHERE mchid = ? AND out_trade_no = ? ORDER BY created_s, refund_id"
 OF_MERCHANT = "SELECT * FROM refunds WHERE mchid = ? ORDER BY created_s, refund_id"
+ASKED = "SELECT * FROM refunds WHERE mchid = ? AND created_s >= ? AND created_s < ? ORDER BY created_s, refund_id"
+ENDED = "SELECT * FROM refunds WHERE mchid = ? AND ended_s >= ? AND ended_s < ? ORDER BY ended_s, refund_id"
 DUE = "SELECT * FROM refunds WHERE due_s <= ? ORDER BY due_s, refund_id"
 INSERT = """
 INSERT INTO refunds (
     refund_id, mchid, sub_mchid, out_refund_no, out_trade_no, transaction_id, request, amount_fen, total_fen, reason,
-    notify_url, funds_account, created_s, state, outcome, due_s, ended_s, first_end, success_s, channel, account)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    notify_url, funds_account, created_s, state, outcome, due_s, ended_s, first_end, success_s, channel, account,
+    fee_fen)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 END = """
 UPDATE refunds SET state = ?1, due_s = NULL, ended_s = COALESCE(ended_s, ?2), first_end = COALESCE(first_end, ?1),
@@ -75,7 +80,7 @@ EVENTS = {
 @dataclass(frozen=True, slots=True)
 class Refund:
     """One refund. `request` is the canonical JSON of the first request; `first_end` at `ended_s` is how it ended first,
-    which a later attempt at an ABNORMAL one does not change."""
+    which a later attempt at an ABNORMAL one does not change. `fee_fen` is what it brings back of the fee."""
 
     refund_id: str
     mchid: str
@@ -98,6 +103,7 @@ class Refund:
     success_s: float | None
     channel: str
     account: str
+    fee_fen: int
 
     def state_at(self, instant_s: float) -> RefundState:
         """The state as it was at an instant, which is what a statement freezes."""
@@ -139,10 +145,22 @@ def of_merchant(world: World, mchid: str) -> list[Refund]:
     return _all(world.store.rows(OF_MERCHANT, mchid))
 
 
+def asked_between(world: World, mchid: str, start_s: float, end_s: float) -> list[Refund]:
+    """The refunds that were asked for in a span of time."""
+    settle_due(world)
+    return _all(world.store.rows(ASKED, mchid, start_s, end_s))
+
+
+def ended_between(world: World, mchid: str, start_s: float, end_s: float) -> list[Refund]:
+    """The refunds that came to their first end in a span of time."""
+    settle_due(world)
+    return _all(world.store.rows(ENDED, mchid, start_s, end_s))
+
+
 def accept(world: World, order: Order, wanted: dict[str, Any], request: str) -> Refund:
     """Write down a new refund of a paid order; PayError where a rule of section 9.1 forbids it."""
     amount_fen = wanted["amount"]["refund"]
-    _check_rules(world, order, amount_fen)
+    left_fen = _checked_rest_fen(world, order, amount_fen)
     now_s = world.now_s()
     refund = Refund(
         refund_id=new_refund_id(now_s),
@@ -166,6 +184,7 @@ def accept(world: World, order: Order, wanted: dict[str, Any], request: str) -> 
         success_s=None,
         channel="ORIGINAL",
         account=PAYER_ACCOUNT,
+        fee_fen=returned_fee_fen(left_fen, amount_fen),
     )
     with world.store.change():
         world.store.run(INSERT, *(getattr(refund, name) for name in Refund.__slots__))
@@ -174,7 +193,8 @@ def accept(world: World, order: Order, wanted: dict[str, Any], request: str) -> 
     return find(world, refund.mchid, refund.out_refund_no) or refund
 
 
-def _check_rules(world: World, order: Order, amount_fen: int) -> None:
+def _checked_rest_fen(world: World, order: Order, amount_fen: int) -> int:
+    """What of the payment was not given back yet, after all rules of section 9.1."""
     earlier, now_s = of_order(world.store, order), world.now_s()
     if now_s - (order.success_s or now_s) > WINDOW_S:
         raise PayError(403, "RULE_LIMIT", "该订单支付已超过365天，不支持退款")
@@ -186,6 +206,7 @@ def _check_rules(world: World, order: Order, amount_fen: int) -> None:
     if earlier and now_s - earlier[-1].created_s < SPACING_S:
         message = "同一笔订单的两次退款需间隔1分钟，请稍后用原参数重试"
         raise PayError(429, "FREQUENCY_LIMITED", message, number=268447840)
+    return order.total_fen - given_fen
 
 
 def settle_due(world: World) -> None:

@@ -73,7 +73,7 @@ CREATE TABLE IF NOT EXISTS nonces (
 CREATE INDEX IF NOT EXISTS nonces_by_age ON nonces (seen_s);
 CREATE TABLE IF NOT EXISTS statement_links (
     token TEXT PRIMARY KEY, mchid TEXT NOT NULL, bill_date TEXT NOT NULL, bill_type TEXT NOT NULL,
-    gzip INTEGER NOT NULL, expires_s REAL NOT NULL);
+    gzip INTEGER NOT NULL, expires_s REAL NOT NULL, sub_mchid TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, count INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
@@ -98,6 +98,7 @@ YOUNGER_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("merchants", "sub_merchants", "TEXT NOT NULL DEFAULT '{}'"),
     ("merchants", "h5_domains", "TEXT NOT NULL DEFAULT '[]'"),
     ("apps", "web_domain", "TEXT"),
+    ("statement_links", "sub_mchid", "TEXT NOT NULL DEFAULT ''"),
 )
 
 
@@ -121,7 +122,10 @@ class Store:
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """All statements inside are committed together, or none."""
+        """All statements inside are committed together, or none; a change inside a change is a part of it."""
+        if self._db.in_transaction:
+            yield
+            return
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -7,6 +7,7 @@ from sandbox import (
     control_money,
     control_people,
     control_refunds,
+    control_statements,
     control_world,
     forge,
     h5,
@@ -54,6 +55,7 @@ PAY_ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ),
     ("GET", "/v3/certificates", pay_route(certificates.certificates)),
     ("GET", "/v3/bill/tradebill", pay_route(statements.apply_for_trade_bill, script="statement")),
+    ("GET", "/v3/bill/fundflowbill", pay_route(statements.apply_for_fund_flow, script="statement")),
     ("GET", "/v3/billdownload/file", pay_route(statements.download)),
 )
 API_ROUTES: tuple[tuple[str, str, Handler], ...] = (
@@ -101,6 +103,10 @@ CONTROL_ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/control/refunds", control_route(control_refunds.list_refunds)),
     ("GET", "/control/refunds/{mchid}/{out_refund_no}", control_route(control_refunds.show_refund)),
     ("POST", "/control/refunds/{mchid}/{out_refund_no}/finish", control_route(control_refunds.finish)),
+    ("POST", "/control/statements/plants", control_route(control_statements.plant)),
+    ("GET", "/control/statements/plants", control_route(control_statements.list_plants)),
+    ("DELETE", "/control/statements/plants", control_route(control_statements.forget_plants)),
+    ("GET", "/control/bank", control_route(control_statements.bank)),
     ("GET", "/control/books", control_route(control_money.books)),
     ("GET", "/control/notifications", control_route(control_money.list_notifications)),
     ("POST", "/control/notifications/flush", control_route(control_money.flush)),

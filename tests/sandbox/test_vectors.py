@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from sandbox import keys, notices, pay_auth, pay_books, statements, users
+from sandbox import keys, notices, pay_auth, pay_books, statement_lines, users
 from sandbox.pay_books import Order, TradeState
 from tests import vectors
 
@@ -104,7 +104,9 @@ def test_15_7_a_complete_notification_byte_for_byte() -> None:
 
 
 def test_15_9_a_statement_byte_for_byte() -> None:
-    content = statements.render([paid_order()], "ALL")
+    lines = [statement_lines.of_payment(paid_order())]
+    sums = statement_lines.summary(lines)
+    content = statement_lines.render(*statement_lines.table(lines, "ALL"), statement_lines.SUMMARY_HEADER, sums)
     assert content == vectors.BILL_FILE
     assert (len(content), hashlib.sha1(content).hexdigest()) == (vectors.BILL_LENGTH, vectors.BILL_SHA1)
 
