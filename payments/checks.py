@@ -90,7 +90,13 @@ CLEARING = """
                  UNION ALL
                 SELECT community_id, merchant_id, -amount_fen
                   FROM refund
-                 WHERE state = 'SUCCEEDED' AND channel <> 'counter') AS each
+                 WHERE state = 'SUCCEEDED' AND channel <> 'counter'
+                 UNION ALL
+                SELECT community_id, merchant_id, -fee_fen FROM channel_fee
+                 UNION ALL
+                SELECT community_id, merchant_id, -amount_fen FROM channel_settlement_part
+                 UNION ALL
+                SELECT community_id, merchant_id, amount_fen FROM difference_write_off) AS each
          GROUP BY community_id, merchant_id)
     SELECT merchant_id, community_id, coalesce(booked.fen, 0) AS booked_fen, coalesce(told.fen, 0) AS told_fen
       FROM booked FULL JOIN told USING (community_id, merchant_id)

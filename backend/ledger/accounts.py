@@ -27,6 +27,7 @@ class Code(StrEnum):
     CASH_OVER = "cash_over"
     BANK = "bank"
     IN_TRANSIT = "in_transit"
+    WRITTEN_OFF = "written_off"
     CHANNEL_FEE = "channel_fee"
 
 
@@ -59,6 +60,7 @@ CHART: Mapping[Code, Title] = {
     Code.CASH_OVER: Title("现金长短款", Side.CREDIT, "cashier_shift"),
     Code.BANK: Title("银行存款", Side.DEBIT, "company"),
     Code.IN_TRANSIT: Title("结算在途", Side.DEBIT, "merchant"),
+    Code.WRITTEN_OFF: Title("对账差额", Side.DEBIT, "merchant"),
     Code.CHANNEL_FEE: Title("渠道手续费", Side.DEBIT, "merchant"),
 }
 

@@ -86,14 +86,12 @@ CREATE TABLE channel_settlement_part (
     CONSTRAINT channel_settlement_part_once UNIQUE (settlement_id, community_id, merchant_id)
 );
 
--- A difference written off with two people's consent: how much of it, against which account.
+-- A difference written off with two people's consent: what it adds to the clearing account, or takes from it.
 CREATE TABLE difference_write_off (
     id            uuid PRIMARY KEY,
     difference_id uuid NOT NULL UNIQUE REFERENCES difference (id),
     community_id  uuid NOT NULL,
     merchant_id   uuid NOT NULL,
-    account_code  text NOT NULL CHECK (account_code IN ('clearing', 'suspense')),
-    against_code  text NOT NULL,
     amount_fen    bigint NOT NULL CHECK (amount_fen <> 0),
     approval_id   uuid NOT NULL,
     written_at    timestamptz NOT NULL

@@ -100,8 +100,6 @@ class DifferenceWriteOff(Model):
     difference_id = fields.UUIDField()
     community_id = fields.UUIDField()
     merchant_id = fields.UUIDField()
-    account_code = fields.TextField()
-    against_code = fields.TextField()
     amount_fen = fields.BigIntField()
     approval_id = fields.UUIDField()
     written_at = fields.DatetimeField()

@@ -56,7 +56,8 @@ class Told:
 class Reader(Protocol):
     """A reader of one file. `told` is complete once `rows` has come to its end."""
 
-    columns: tuple[str, ...]
+    @property
+    def columns(self) -> tuple[str, ...]: ...
 
     @property
     def told(self) -> Told: ...

@@ -1,0 +1,305 @@
+"""Runs of reconciliation (对账): one per merchant, day and kind of statement, leased and fenced (D7, F-21).
+
+Promises: a day's statement is read from 10:00 of the next day on; a day without trades is success; a file that cannot
+be believed is refused whole, leaves nothing behind but its reason, and is tried again; a run that was made again keeps
+what people have decided. Whoever lost the lease changes nothing: `attempt` is the fence. The file is downloaded outside
+any transaction; everything that it brings about is one transaction.
+"""
+
+import asyncio
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from backend.kernel import audit, outbox
+from backend.kernel.audit import SYSTEM, Actor
+from backend.kernel.db import Tx
+from backend.kernel.errors import Conflict, NotFound
+from backend.kernel.failpoints import failpoint
+from backend.kernel.ids import uuid7
+from backend.kernel.resources import Resources
+from payments import merchants
+from payments.channels.base import Channel, ChannelFailure, StatementKind
+from payments.merchants import Merchant
+from payments.reconcile import checks, fees, fund_flow, loading, matching, reading_alipay, reading_wechat, sql
+from payments.reconcile.matching import Side
+from payments.reconcile.reading import Reader, Refused, Told
+
+DUE, FOUND = "payments.reconcile_due", "payments.reconcile_found"
+LEASE = timedelta(minutes=5)
+STATEMENT_S = 600
+RETIRED_FOR = timedelta(days=32)
+LOOK_BACK = timedelta(days=30)
+ERROR_CHARACTERS = 300
+READY = "statement"
+
+# Rows of one number at one channel are one merchant there; the oldest stands for all.
+ACCOUNTS = """
+    SELECT (array_agg(id ORDER BY id))[1] AS id, channel
+      FROM merchant
+     WHERE channel IN ('wechat', 'alipay') AND (retired_at IS NULL OR retired_at > $1)
+     GROUP BY channel, mchid, coalesce(sub_mchid, '')
+"""
+
+OF_ACCOUNT = """
+    SELECT other.id
+      FROM merchant m
+      JOIN merchant other ON (other.channel, other.mchid) = (m.channel, m.mchid)
+                         AND coalesce(other.sub_mchid, '') = coalesce(m.sub_mchid, '')
+     WHERE m.id = $1
+     ORDER BY other.id
+"""
+
+# A run is taken when nobody holds it; a finished one only when it is forced.
+TAKE = """
+    INSERT INTO reconciliation_run (id, merchant_id, company_id, channel, day, kind, state, lease_until, started_at)
+    VALUES ($1, $2, $3, $4, $5, $6, 'RUNNING', $8::timestamptz + $9, $8)
+        ON CONFLICT (merchant_id, day, kind) DO UPDATE
+       SET state = 'RUNNING', attempt = reconciliation_run.attempt + 1, started_at = excluded.started_at,
+           lease_until = excluded.lease_until, error = NULL
+     WHERE CASE reconciliation_run.state WHEN 'DONE' THEN $7
+                                         WHEN 'RUNNING' THEN reconciliation_run.lease_until < $8
+                                         ELSE true END
+ RETURNING id, attempt
+"""
+
+STATE = "SELECT state FROM reconciliation_run WHERE merchant_id = $1 AND day = $2 AND kind = $3"
+
+FINISH = """
+    UPDATE reconciliation_run
+       SET state = 'DONE', finished_at = $3, lease_until = NULL, file_sha256 = $4, lines = $5, amount_fen = $6,
+           refund_fen = $7, fee_mfen = $8, fee_fen = $9, matched = $10
+     WHERE id = $1 AND attempt = $2 AND state = 'RUNNING'
+ RETURNING id
+"""
+
+FAIL = """
+    UPDATE reconciliation_run SET state = 'FAILED', finished_at = $3, lease_until = NULL, error = $4
+     WHERE id = $1 AND attempt = $2 AND state = 'RUNNING'
+ RETURNING id
+"""
+
+OURS = """
+    SELECT CASE $4 WHEN 'trades' THEN
+                   (SELECT count(*) FROM payment_attempt
+                     WHERE state = 'PAID' AND merchant_id = ANY($1::uuid[]) AND paid_at >= $2 AND paid_at < $3)
+                   WHEN 'refunds' THEN
+                   (SELECT count(*) FROM refund
+                     WHERE state = 'SUCCEEDED' AND merchant_id = ANY($1::uuid[])
+                       AND CASE channel WHEN 'alipay' THEN finished_at ELSE submitted_at END >= $2
+                       AND CASE channel WHEN 'alipay' THEN finished_at ELSE submitted_at END < $3)
+                   ELSE 0 END
+"""
+
+BEFORE = """
+    SELECT count(*) FROM reconciliation_run
+     WHERE merchant_id = $1 AND day = $2 AND kind IN ('trades', 'refunds') AND state = 'DONE'
+"""
+
+
+class LeaseLost(Exception):
+    """Somebody else has taken the run: nothing of ours is kept."""
+
+
+class NotYet(Exception):
+    """The run cannot be made now: somebody is at it, or what comes before it is not done."""
+
+
+class NothingThere(Exception):
+    """The channel knows of nothing on a day on which we have something: a person looks, or it is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A run in our hands."""
+
+    side: Side
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run came to."""
+
+    run_id: UUID
+    told: Told
+    matched: int
+    fee_fen: int
+
+
+async def plan(res: Resources, day: date) -> int:
+    """Emit a job for every merchant and kind of statement of a day, each once; how many merchants there are."""
+
+    async def work(tx: Tx) -> int:
+        accounts = await tx.fetch(ACCOUNTS, tx.now - RETIRED_FOR)
+        for row in accounts:
+            for kind in StatementKind:
+                payload = {"merchant_id": str(row["id"]), "day": day.isoformat(), "kind": kind.value}
+                key = f"{row['id']}:{day}:{kind}"
+                outbox.emit(tx, DUE, payload, dedup_key=key, lane=outbox.Lane.BULK)
+        return len(accounts)
+
+    return await res.db.transact(work)
+
+
+async def plan_moved(res: Resources, today: date) -> int:
+    """Emit a forced job for every day of late whose books have moved since it was compared; how many."""
+
+    async def work(tx: Tx) -> int:
+        await tx.allow(statement_s=STATEMENT_S)
+        moved = [*await tx.fetch(checks.TRADES), *await tx.fetch(checks.REFUNDS)]
+        recent = [row for row in moved if today - row["day"] <= LOOK_BACK]
+        for row in recent:
+            day, kind = row["day"].isoformat(), row["kind"]
+            payload = {"merchant_id": str(row["merchant_id"]), "day": day, "kind": kind, "force": True}
+            key = f"{row['merchant_id']}:{day}:{kind}:{today}"
+            outbox.emit(tx, DUE, payload, dedup_key=key, lane=outbox.Lane.BULK)
+        return len(recent)
+
+    return await res.db.transact(work)
+
+
+async def again(tx: Tx, actor: Actor, *, merchant: Merchant, day: date, kind: StatementKind, reason: str) -> None:
+    """Ask for a forced run; what people have decided stays. Conflict `day_not_over` before the day is over."""
+    if day >= tx.today:
+        raise Conflict("这一天还没有结束，渠道要到次日十点才出账单。", code="day_not_over")
+    payload = {"merchant_id": str(merchant.id), "day": day.isoformat(), "kind": kind.value, "force": True}
+    outbox.emit(tx, DUE, payload, lane=outbox.Lane.BULK)
+    audit.record(
+        tx, actor, action="payments.reconciliation_forced", target=f"merchant:{merchant.id}",
+        community_id=merchant.book, reason=reason, after={"day": day.isoformat(), "kind": kind.value},
+    )  # fmt: skip
+
+
+async def reconcile(
+    res: Resources, *, merchant_id: UUID, day: date, kind: StatementKind, force: bool = False
+) -> Result | None:
+    """Make a run; None where it is done already.
+
+    Raises NotYet, NothingThere, Refused (the run has failed then, and says why), LeaseLost, what the channel raises.
+    """
+    taken = await take(res, merchant_id=merchant_id, day=day, kind=kind, force=force)
+    if taken is None:
+        return None
+    with tempfile.NamedTemporaryFile(dir=_directory(res), prefix="statement-") as file:
+        path = Path(file.name)
+        try:
+            there = await _download(res, taken.side, path)
+            if not there and not force and await _ours(res, taken.side):
+                raise NothingThere("渠道没有这一天的账单，但我们这一天有成功的交易。")
+            return await apply(res, taken, path if there else None)
+        except (Refused, NothingThere) as reason:
+            await _fail(res, taken, str(reason))
+            raise
+        except ChannelFailure:
+            await _fail(res, taken, "暂时取不到渠道的账单，稍后会自动重试。")
+            raise
+
+
+async def take(res: Resources, *, merchant_id: UUID, day: date, kind: StatementKind, force: bool) -> Taken | None:
+    """Take the lease of a run; None where it is done. Raises NotYet."""
+    merchant = await merchants.merchant(res, merchant_id)
+    rows = await res.db.fetch(OF_ACCOUNT, merchant_id)
+    if not rows:
+        raise NotFound
+    if kind is StatementKind.FUND_FLOW and await res.db.fetchval(BEFORE, merchant_id, day) < 2:
+        raise NotYet("the trades and refunds of the day come first")
+
+    async def work(tx: Tx) -> Taken | None:
+        row = await tx.fetchrow(
+            TAKE, uuid7(tx.now), merchant_id, merchant.company_id, merchant.channel.value, day, kind.value, force,
+            tx.now, LEASE,
+        )  # fmt: skip
+        if row is not None:
+            side = Side(row["id"], merchant, tuple(each["id"] for each in rows), day, kind)
+            return Taken(side, row["attempt"])
+        if await tx.fetchval(STATE, merchant_id, day, kind.value) == "DONE":
+            return None
+        raise NotYet("somebody is at it")
+
+    return await res.db.transact(work)
+
+
+async def apply(res: Resources, taken: Taken, path: Path | None) -> Result:
+    """Everything that a file brings about, in one transaction; `path` None: an empty day."""
+    digest = None if path is None else await asyncio.to_thread(_sha256, path)
+
+    async def work(tx: Tx) -> Result:
+        side, told = taken.side, Told()
+        await tx.allow(statement_s=STATEMENT_S)
+        await tx.execute(sql.ROOM)
+        await tx.execute(sql.STAGE)
+        funds = side.kind is StatementKind.FUND_FLOW
+        if funds:
+            await tx.execute(fund_flow.STAGE)
+        if path is not None:
+            reader, table = _reader(side), "fund_line" if funds else "statement_line"
+            told = await loading.load(tx, path, reader, table=table)
+        await failpoint("reconcile.loaded")
+        matched, fee_mfen, fee_fen = 0, 0, 0
+        if funds:
+            matched = await fund_flow.match(tx, side)
+        else:
+            found = await matching.match(tx, side)
+            matched, fee_mfen = found.lines, sum(share.fee_mfen for share in found.shares)
+            fee_fen = await fees.post(tx, run_id=side.run_id, attempt=taken.attempt, shares=found.shares)
+        done = await tx.fetchval(
+            FINISH, side.run_id, taken.attempt, tx.now, digest, told.lines, told.amount_fen, told.refund_fen, fee_mfen,
+            fee_fen, matched,
+        )  # fmt: skip
+        if done is None:
+            raise LeaseLost
+        _tell(tx, side, told, matched)
+        return Result(side.run_id, told, matched, fee_fen)
+
+    return await res.db.transact(work)
+
+
+def _tell(tx: Tx, side: Side, told: Told, matched: int) -> None:
+    """What is missing here is asked about by a job; the run itself stands in the audit."""
+    if side.kind is not StatementKind.FUND_FLOW:
+        outbox.emit(tx, FOUND, {"run_id": str(side.run_id)}, lane=outbox.Lane.BULK)
+    audit.record(
+        tx, SYSTEM, action="payments.reconciled", target=f"reconciliation_run:{side.run_id}",
+        community_id=side.merchant.book,
+        after={"day": side.day.isoformat(), "kind": side.kind.value, "lines": told.lines, "matched": matched},
+    )  # fmt: skip
+
+
+async def _fail(res: Resources, taken: Taken, reason: str) -> None:
+    async def work(tx: Tx) -> None:
+        await tx.execute(FAIL, taken.side.run_id, taken.attempt, tx.now, reason[:ERROR_CHARACTERS])
+
+    await res.db.transact(work)
+
+
+async def _download(res: Resources, side: Side, path: Path) -> bool:
+    with path.open("wb") as sink:
+        channel = merchants.channel(res, side.merchant)
+        return await channel.statement(side.merchant.keys, side.day, sink, kind=side.kind)
+
+
+async def _ours(res: Resources, side: Side) -> int:
+    found = await res.db.fetchval(OURS, list(side.merchants), side.starts_at, side.ends_at, side.kind.value)
+    return int(found)
+
+
+def _reader(side: Side) -> Reader:
+    mchid, funds = side.merchant.mchid, side.kind is StatementKind.FUND_FLOW
+    if side.merchant.channel is Channel.WECHAT:
+        return reading_wechat.FundFlow() if funds else reading_wechat.TradeBill(mchid)
+    return reading_alipay.FundFlow(mchid, side.day) if funds else reading_alipay.TradeBill(mchid, side.day)
+
+
+def _directory(res: Resources) -> Path:
+    directory = res.settings.data_dir / READY
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
