@@ -57,6 +57,8 @@ from payments.counter import admin as counter_admin
 from payments.counter import checks as counter_checks
 from payments.counter import handlers as counter_handlers
 from payments.counter import receipt_admin
+from payments.reconcile import checks as reconcile_checks
+from payments.reconcile import handlers as reconcile_handlers
 from workers import checks as worker_checks
 from workers import housekeeping, jobs, resealing
 
@@ -117,6 +119,7 @@ HANDLERS: Mapping[str, Handler] = {
     **payment_handlers.HANDLERS,
     **refund_handlers.HANDLERS,
     **counter_handlers.HANDLERS,
+    **reconcile_handlers.HANDLERS,
     **jobs.HANDLERS,
     **resealing.handlers(SEALED),
 }
@@ -131,6 +134,7 @@ CHECKS: tuple[Check, ...] = (
     *payment_checks.CHECKS,
     *refund_checks.CHECKS,
     *counter_checks.CHECKS,
+    *reconcile_checks.CHECKS,
     *worker_checks.CHECKS,
 )
 
@@ -141,6 +145,7 @@ PERIODIC: tuple[Periodic, ...] = (
     *fee_handlers.PERIODIC,
     *message_retention.PERIODIC,
     *payment_handlers.PERIODIC,
+    *reconcile_handlers.PERIODIC,
     *refund_handlers.PERIODIC,
     *jobs.PERIODIC,
     *resealing.PERIODIC,
