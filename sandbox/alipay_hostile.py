@@ -40,7 +40,12 @@ SCRIPTS = {
 }
 BUDGETS = ("lose_notices", "duplicate_notices", "notice_before_answer", "pay_after_close")
 SECONDS = ("delay_notices_s", "shuffle_notices_s")
-SWITCHES = {"escape_slashes": True, "nested_sign": False, "refuse_repeated_precreate": False}
+SWITCHES = {
+    "escape_slashes": True,
+    "nested_sign": False,
+    "refuse_repeated_precreate": False,
+    "new_account_columns": False,
+}
 RATED = {**SCRIPTS, "notices": NOTICE_BEHAVIOURS}
 LATE_AT_MOST_S = 600
 

@@ -1,8 +1,10 @@
 """The table of everything that Alipay answers here, and of the control API that moves it."""
 
 from sandbox import (
+    alipay_bills,
     alipay_certificates,
     alipay_control,
+    alipay_control_bills,
     alipay_fields,
     alipay_forge,
     alipay_pages,
@@ -22,6 +24,9 @@ METHODS: Methods = {
     "alipay.trade.cancel": ServerMethod(alipay_fields.EITHER_NUMBER, alipay_trades.cancel, "cancel"),
     "alipay.trade.refund": ServerMethod(alipay_fields.REFUND, alipay_refunds.refund, "refund"),
     "alipay.trade.fastpay.refund.query": ServerMethod(alipay_fields.REFUND_QUERY, alipay_refunds.query, "refund_query"),
+    "alipay.data.dataservice.bill.downloadurl.query": ServerMethod(
+        alipay_fields.BILL, alipay_bills.download_url, "bill"
+    ),
     "alipay.open.app.alipaycert.download": ServerMethod(alipay_fields.CERTIFICATE, alipay_certificates.download),
 }
 GATEWAY = gateway(METHODS)
@@ -30,6 +35,7 @@ ORDER = "/control/alipay/orders/{app_id}/{out_trade_no}"
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/gateway.do", GATEWAY),
     ("POST", "/gateway.do", GATEWAY),
+    ("GET", "/downloadBillFile.resource", alipay_bills.download),
     ("GET", "/cashier/alipay/{token}", alipay_pages.show),
     ("POST", "/cashier/alipay/{token}/pay", alipay_pages.pay),
     ("POST", "/cashier/alipay/{token}/cancel", alipay_pages.cancel),
@@ -45,6 +51,11 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/control/alipay/notifications", control_route(alipay_control.list_notices)),
     ("POST", "/control/alipay/notifications/flush", control_route(alipay_control.flush)),
     ("POST", "/control/alipay/notifications/{id}/repeat", control_route(alipay_control.repeat)),
+    ("GET", "/control/alipay/books", control_route(alipay_control_bills.books)),
+    ("GET", "/control/alipay/plants", control_route(alipay_control_bills.list_plants)),
+    ("POST", "/control/alipay/plants", control_route(alipay_control_bills.plant)),
+    ("DELETE", "/control/alipay/plants", control_route(alipay_control_bills.clear_plants)),
+    ("GET", "/control/alipay/bank", control_route(alipay_control_bills.bank)),
     ("POST", "/control/alipay/forge", control_route(alipay_forge.forge)),
     ("GET", "/control/alipay/hostile", control_route(alipay_control.show_hostile)),
     ("PUT", "/control/alipay/hostile", control_route(alipay_control.put_hostile)),

@@ -36,9 +36,6 @@ CREATE TABLE IF NOT EXISTS alipay_attempts (
     id INTEGER PRIMARY KEY AUTOINCREMENT, notice_id TEXT NOT NULL, started_s REAL NOT NULL, outcome TEXT NOT NULL,
     status INTEGER, answer TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS alipay_attempts_by_notice ON alipay_attempts (notice_id);
-CREATE TABLE IF NOT EXISTS alipay_withdrawals (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, app_id TEXT NOT NULL, amount_fen INTEGER NOT NULL, done_s REAL NOT NULL,
-    reference TEXT NOT NULL, arrival_on TEXT NOT NULL, arrival_fen INTEGER);
 CREATE TABLE IF NOT EXISTS alipay_plants (
     id INTEGER PRIMARY KEY AUTOINCREMENT, app_id TEXT NOT NULL, bill_type TEXT NOT NULL, bill_date TEXT NOT NULL,
     kind TEXT NOT NULL, details TEXT NOT NULL);
