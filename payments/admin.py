@@ -3,14 +3,18 @@
 from typing import Any
 from uuid import UUID
 
+from backend.kernel.db import Record
 from backend.kernel.errors import ChannelUnknown, Conflict, Forbidden, Invalid, NotFound, Unauthenticated
-from backend.kernel.http import Call, Route, decode_cursor, encode_cursor
+from backend.kernel.http import Call, Route, Strict, decode_cursor, encode_cursor
 from backend.kernel.ratelimit import Rule
 from payments import asking, differences, history
 from payments.history import Payment
 from payments.models import Difference
 from payments.schemas import (
     Asked,
+    AttemptInList,
+    AttemptList,
+    AttemptQuery,
     AttemptView,
     DifferenceList,
     DifferenceQuery,
@@ -53,8 +57,22 @@ async def show_order(call: Call[None, None]) -> OrderDetail:
     return OrderDetail(
         **_order(payment).model_dump(),
         lines=[LineView(**line) for line in lines],
-        attempts=[AttemptView.model_validate(dict(attempt), strict=False) for attempt in attempts],
+        attempts=[AttemptView.model_validate(_of_view(AttemptView, attempt), strict=False) for attempt in attempts],
     )
+
+
+async def list_attempts(call: Call[None, AttemptQuery]) -> AttemptList:
+    """GET /admin/v1/payment-attempts: by default what needs looking at, outcomes that nobody knows."""
+    rows = await history.attempts_in(
+        call.res.db,
+        communities=call.principal.communities(READ_PAYMENTS),
+        state=call.query.state,
+        before_id=_before(call.query.cursor),
+        limit=call.query.limit,
+    )
+    cursor = encode_cursor(rows[-1]["id"]) if len(rows) == call.query.limit else None
+    items = [AttemptInList.model_validate(_of_view(AttemptInList, row), strict=False) for row in rows]
+    return AttemptList(items=items, next_cursor=cursor)
 
 
 async def ask_channel(call: Call[None, None]) -> Asked:
@@ -95,6 +113,11 @@ async def resolve_difference(call: Call[Resolution, None]) -> DifferenceView:
         )
     )
     return await _one_difference(call, RESOLVE_DIFFERENCES)
+
+
+def _of_view(view: type[Strict], row: Record) -> dict[str, Any]:
+    """The columns of a row that a view has."""
+    return {name: row[name] for name in view.model_fields}
 
 
 def _before(cursor: str | None) -> UUID | None:
@@ -169,6 +192,10 @@ ROUTES = (
     Route(
         "POST", "/admin/v1/orders/{order_id}/ask", ask_channel, ASK_CHANNEL, "立即向渠道查询这笔支付",
         answer=Asked, errors=(*_ONE, ChannelUnknown), rate=Rule("payments.ask", 30, 60),
+    ),
+    Route(
+        "GET", "/admin/v1/payment-attempts", list_attempts, READ_PAYMENTS, "支付尝试列表，默认只看结果未知的",
+        query=AttemptQuery, answer=AttemptList, errors=(*_READ, Invalid),
     ),
     Route(
         "GET", "/admin/v1/differences", list_differences, READ_DIFFERENCES, "差异列表",

@@ -14,7 +14,7 @@ from backend.kernel.resources import Resources
 from backend.messaging import intents
 from backend.messaging.intents import Recipient
 from backend.messaging.meanings import PAYMENT_RECEIVED
-from payments import closing, janitor, merchants
+from payments import closing, janitor, merchants, refund_hints
 from payments.channels.base import Channel, ChannelFailure
 from payments.shipping import on_shipping_due
 
@@ -79,6 +79,7 @@ HANDLERS: Mapping[str, Handler] = {
     "payments.paid": on_paid,
     "payments.shipping_due": on_shipping_due,
     "payments.overtaken": on_overtaken,
+    **refund_hints.HANDLERS,
 }
 
 PERIODIC = (

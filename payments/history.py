@@ -41,12 +41,18 @@ LINES = """
      ORDER BY id
 """
 
-ATTEMPTS = """
-    SELECT id, merchant_id, channel, out_trade_no, transaction_no, state, amount_fen, asked_count, asked_at, ask_at,
-           created_at, paid_at, settled_by, error
+_ATTEMPT = """
+    SELECT id, order_id, community_id, merchant_id, channel, method, out_trade_no, transaction_no, state, amount_fen,
+           asked_count, asked_at, ask_at, created_at, paid_at, settled_by, error
       FROM payment_attempt
-     WHERE order_id = $1
-     ORDER BY id
+"""
+
+ATTEMPTS = f"{_ATTEMPT} WHERE order_id = $1 ORDER BY id"
+
+ATTEMPTS_IN = f"""{_ATTEMPT}
+     WHERE community_id = ANY ($1::uuid[]) AND state = $2 AND ($3::uuid IS NULL OR id < $3)
+     ORDER BY id DESC
+     LIMIT $4
 """
 
 
@@ -111,6 +117,13 @@ async def lines_of(db: Reader, order_id: UUID) -> list[Record]:
 async def attempts_of(db: Database, order_id: UUID) -> list[Record]:
     """How it was tried to be paid."""
     return await db.fetch(ATTEMPTS, order_id)
+
+
+async def attempts_in(
+    db: Database, *, communities: Sequence[UUID], state: AttemptState, before_id: UUID | None, limit: int
+) -> list[Record]:
+    """Attempts in a state in these communities, newest first."""
+    return await db.fetch(ATTEMPTS_IN, list(communities), state.value, before_id, limit)
 
 
 def _payment(row: Record) -> Payment:

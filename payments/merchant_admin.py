@@ -7,7 +7,7 @@ from backend.fees import items
 from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from backend.kernel.http import Call, Route
-from payments import approvals, merchant_keys, merchants
+from payments import approvals, merchant_keys, merchants, pauses
 from payments.channels.base import Channel
 from payments.merchant_keys import Keys
 from payments.merchant_schemas import (
@@ -16,12 +16,17 @@ from payments.merchant_schemas import (
     MerchantKeys,
     MerchantList,
     MerchantView,
+    PauseList,
+    PauseView,
+    PlaceReason,
     Proposed,
     Reason,
 )
 from payments.models import Merchant
 
 READ_MERCHANTS = "merchant.read"
+READ_PAUSES = "collection.read"
+PAUSE = "collection.pause"
 MANAGE_MERCHANTS = "merchant.manage"
 
 
@@ -115,6 +120,52 @@ async def retire_merchant(call: Call[Reason, None]) -> MerchantView:
     return await _one_merchant(call, MANAGE_MERCHANTS)
 
 
+async def list_pauses(call: Call[Any, None]) -> PauseList:
+    """GET /admin/v1/collection/pauses."""
+    return await _pauses(call, READ_PAUSES)
+
+
+async def pause_collection(call: Call[PlaceReason, None]) -> PauseList:
+    """POST /admin/v1/collection/pause: no new orders online there; callbacks go on."""
+    company_id, body = _place(call), call.body
+    await call.res.db.transact(
+        lambda tx: pauses.pause(
+            tx, call.principal.actor, company_id=company_id, community_id=body.community_id, reason=body.reason
+        )
+    )
+    return await _pauses(call, PAUSE)
+
+
+async def resume_collection(call: Call[PlaceReason, None]) -> PauseList:
+    """POST /admin/v1/collection/resume."""
+    company_id, body = _place(call), call.body
+    await call.res.db.transact(
+        lambda tx: pauses.resume(
+            tx, call.principal.actor, company_id=company_id, community_id=body.community_id, reason=body.reason
+        )
+    )
+    return await _pauses(call, PAUSE)
+
+
+async def _pauses(call: Call[Any, None], permission: str) -> PauseList:
+    company_id = call.principal.company_id
+    if company_id is None:
+        raise NotFound
+    rows = await pauses.in_force(call.res.db, company_id, communities=call.principal.communities(permission))
+    return PauseList(items=[PauseView(**row) for row in rows])
+
+
+def _place(call: Call[PlaceReason, None]) -> UUID:
+    """The company of the place to be paused; NotFound for a place that is not the asker's."""
+    if call.body.community_id is not None:
+        call.principal.require_community(PAUSE, call.body.community_id)
+    elif call.principal.company_id is not None:
+        call.principal.require_company(PAUSE)
+    if call.principal.company_id is None:
+        raise NotFound
+    return call.principal.company_id
+
+
 def _company(call: Call[Any, Any], permission: str) -> UUID:
     """The company whose merchants the principal sees; NotFound for roles of single communities."""
     return call.principal.require_company(permission)
@@ -190,5 +241,17 @@ ROUTES = (
     Route(
         "POST", "/admin/v1/merchants/{merchant_id}/retire", retire_merchant, MANAGE_MERCHANTS, "停用收款商户",
         body=Reason, answer=MerchantView, errors=_CHANGE,
+    ),
+    Route(
+        "GET", "/admin/v1/collection/pauses", list_pauses, READ_PAUSES, "哪里暂停了线上收款",
+        answer=PauseList, errors=_ONE,
+    ),
+    Route(
+        "POST", "/admin/v1/collection/pause", pause_collection, PAUSE, "暂停公司或小区的线上收款",
+        body=PlaceReason, answer=PauseList, errors=_CHANGE,
+    ),
+    Route(
+        "POST", "/admin/v1/collection/resume", resume_collection, PAUSE, "恢复公司或小区的线上收款",
+        body=PlaceReason, answer=PauseList, errors=_CHANGE,
     ),
 )  # fmt: skip

@@ -131,6 +131,31 @@ class Proposed(Strict):
     approval_id: UUID
 
 
+class PlaceReason(Strict):
+    """Where and why; without a community it is the whole company."""
+
+    model_config = example(community_id=None, reason="银行系统维护")
+    community_id: UUID | None = None
+    reason: str = Field(min_length=2, max_length=200)
+
+
+class PauseView(Strict):
+    """A place where nothing is collected online; without a community it is the whole company."""
+
+    model_config = example(community_id=None, reason="银行系统维护", paused_by=_ID, paused_at=_NOW)
+    community_id: UUID | None
+    reason: str
+    paused_by: UUID | None
+    paused_at: datetime
+
+
+class PauseList(Strict):
+    """All places where nothing is collected online, as far as the asker's communities go."""
+
+    model_config = example(items=[])
+    items: list[PauseView]
+
+
 class KeysProposal(Strict):
     """New keys and why."""
 

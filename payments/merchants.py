@@ -32,9 +32,14 @@ COUNTER_APP = "counter"
 
 LOAD = "SELECT * FROM merchant WHERE id = $1"
 
-# For every item the most particular merchant: of the item, else of the community, else of the company.
+# For every item the most particular merchant: of the item, else of the community, else of the company. Collection may
+# be paused for all merchants of a place (payments/pauses.py); the counter goes on.
 CHOOSE = """
-    SELECT item.id AS item_id, m.id, coalesce(m.sub_appid, m.appid) AS appid, m.paused,
+    SELECT item.id AS item_id, m.id, coalesce(m.sub_appid, m.appid) AS appid,
+           m.paused OR ($3 <> 'counter'
+                        AND EXISTS (SELECT FROM collection_pause p
+                                     WHERE p.company_id = c.company_id
+                                       AND (p.community_id IS NULL OR p.community_id = c.id))) AS paused,
            ARRAY(SELECT o.appid FROM official_account o
                   WHERE o.company_id = c.company_id AND m.sub_mchid IS NULL) AS officials
       FROM unnest($2::uuid[]) AS item (id)

@@ -39,6 +39,20 @@ class Merchant(Model):
         table = "merchant"
 
 
+class CollectionPause(Model):
+    """Where nothing is collected online (暂停线上收款)."""
+
+    id = fields.UUIDField(primary_key=True)
+    company_id = fields.UUIDField()
+    community_id = fields.UUIDField(null=True)
+    reason = fields.TextField()
+    paused_by = fields.UUIDField(null=True)
+    paused_at = fields.DatetimeField()
+
+    class Meta:
+        table = "collection_pause"
+
+
 class PaymentOrder(Model):
     """An order (支付单): what one payer pays at once, fixed at creation (I-06)."""
 

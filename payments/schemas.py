@@ -7,6 +7,7 @@ from pydantic import Field
 
 from backend.kernel.http import Page, Strict, example
 from payments.asking import Said
+from payments.channels.base import Channel, Method
 from payments.states import AttemptState, DifferenceClass, DifferenceState, OrderState
 
 ID = "01991b2a-7c00-7000-8000-000000000001"
@@ -76,7 +77,8 @@ class AttemptView(Strict):
 
     id: UUID
     merchant_id: UUID
-    channel: str
+    channel: Channel
+    method: Method
     out_trade_no: str
     transaction_no: str | None
     state: AttemptState
@@ -88,6 +90,27 @@ class AttemptView(Strict):
     paid_at: datetime | None
     settled_by: str | None
     error: str | None
+
+
+class AttemptQuery(Page):
+    """Which attempts; by default those whose outcome nobody knows."""
+
+    state: AttemptState = AttemptState.UNKNOWN
+
+
+class AttemptInList(AttemptView):
+    """One number at one channel, with its order."""
+
+    order_id: UUID
+    community_id: UUID
+
+
+class AttemptList(Strict):
+    """A page of attempts, newest first."""
+
+    model_config = example(items=[], next_cursor=None)
+    items: list[AttemptInList]
+    next_cursor: str | None
 
 
 class OrderDetail(OrderView):

@@ -18,6 +18,17 @@ ALTER TABLE merchant
     ADD CONSTRAINT merchant_sub CHECK (channel = 'wechat' OR (sub_mchid IS NULL AND sub_appid IS NULL)),
     ADD CONSTRAINT merchant_root CHECK (channel = 'alipay' OR root_serial_no IS NULL);
 
+-- Where nothing is collected online (D4): new orders stop, callbacks do not. community_id NULL: the whole company.
+CREATE TABLE collection_pause (
+    id           uuid PRIMARY KEY,
+    company_id   uuid NOT NULL REFERENCES company (id),
+    community_id uuid REFERENCES community (id),
+    reason       text NOT NULL,
+    paused_by    uuid,
+    paused_at    timestamptz NOT NULL,
+    CONSTRAINT collection_pause_once UNIQUE NULLS NOT DISTINCT (company_id, community_id)
+);
+
 -- Whoever scans a paper code or stands at the counter need not be known to us.
 ALTER TABLE payment_order ALTER COLUMN payer_person_id DROP NOT NULL;
 

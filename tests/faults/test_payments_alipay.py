@@ -1,0 +1,204 @@
+"""Alipay's notifications forged, wrong, repeated, in parallel and with crashes: F-01, F-03, F-07, F-09, F-10."""
+
+import asyncio
+
+import pytest
+
+from backend.kernel import failpoints
+from backend.kernel.errors import ChannelUnknown
+from backend.kernel.resources import Resources
+from payments import asking, closing
+from payments.asking import Said
+from payments.channels.base import Method
+from tests import vectors
+from tests.conftest import Client, Run, Sandbox
+from tests.factories_alipay import Alipay, alipay, trade_no
+from tests.factories_payments import sound, stage
+
+SUCCESS = (200, b"success")
+
+
+@pytest.fixture
+def till(sandbox_res: Resources, sandbox: Sandbox, run: Run) -> Alipay:
+    async def made() -> Alipay:
+        return await alipay(await stage(sandbox_res, sandbox))
+
+    return run(made())
+
+
+async def _paid_once(till: Alipay, order_id: object, bill: object) -> None:
+    play = till.play
+    assert await play.state(str(order_id)) == "PAID"
+    assert await play.count("posting WHERE kind = 'bill.paid' AND bill_id = $1", bill) == 1
+    assert await play.differences() == []
+    await sound(play.res)
+
+
+async def test_f01_the_same_notification_a_hundred_times_in_parallel_is_one_payment(
+    till: Alipay, sandbox_client: Client
+) -> None:
+    for _ in range(2):
+        bill = await till.play.bill()
+        order_id = await till.ready(bill)
+        body = await till.body(order_id)
+        assert await asyncio.gather(*(till.send(sandbox_client, body) for _ in range(100))) == [SUCCESS] * 100
+        await _paid_once(till, order_id, bill)
+    assert await till.play.count("inbox") == 2
+
+
+async def test_f09_notification_janitor_and_client_in_the_same_instant_settle_once(
+    till: Alipay, sandbox_client: Client
+) -> None:
+    await till.hostile(lose_notices=100)
+    for _ in range(10):
+        bill = await till.play.bill()
+        order_id = await till.ready(bill)
+        paid = await till.pays(order_id)
+        body = await till.body(order_id, trade_no=paid["trade_no"])
+        attempt = await till.play.attempt(order_id)
+        told = await asyncio.gather(
+            till.send(sandbox_client, body),
+            asking.ask(till.play.res, attempt),
+            asking.ask_now(till.play.res, attempt["order_id"]),
+        )
+        assert told == [SUCCESS, Said.PAID, Said.PAID]
+        await _paid_once(till, order_id, bill)
+
+
+@pytest.mark.parametrize("point", ["settle.after_inbox", "settle.before_flush", "settle.before_commit"])
+async def test_f03_what_fails_before_the_commit_is_not_acknowledged_and_repeated(
+    till: Alipay, sandbox_client: Client, point: str
+) -> None:
+    bill = await till.play.bill()
+    order_id = await till.ready(bill, method=Method.WAP)
+    failpoints.arm(point, "raise", times=1)
+    await till.pays(order_id)
+    await till.deliver()
+    assert await till.play.count("inbox") == 0
+    assert (await till.play.state(order_id), await till.play.bill_state(bill)) == ("PAYING", "ISSUED")
+    await till.play.later(minutes=4)
+    await till.deliver()
+    sent = (await till.notices(order_id))[0]["attempts"]
+    assert sent[0]["status"] == 500 and sent[0]["answer"] != "success"
+    assert (sent[-1]["status"], sent[-1]["answer"]) == (200, "success")
+    await _paid_once(till, order_id, bill)
+
+
+async def test_f04_what_was_committed_before_a_crash_is_acknowledged_when_repeated(
+    till: Alipay, sandbox_client: Client
+) -> None:
+    bill = await till.play.bill()
+    order_id = await till.ready(bill)
+    body = await till.body(order_id)
+    failpoints.arm("callback.before_answer", "raise", times=1)
+    status, answer = await till.send(sandbox_client, body)
+    assert status == 500 and answer != b"success"
+    assert await till.send(sandbox_client, body) == SUCCESS
+    await _paid_once(till, order_id, bill)
+
+
+WRONG = {
+    "amount": {"total_amount": "1.00"},
+    "merchant": {"seller_id": "2088000000000000"},
+    "app": {"app_id": "2021004100000000"},
+    "unknown_order": {"out_trade_no": "LLnobodyknowsthis"},
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+async def test_f10_verified_but_wrong_is_a_difference_in_suspense_and_acknowledged(
+    till: Alipay, sandbox_client: Client, kind: str
+) -> None:
+    play = till.play
+    bill = await play.bill(26_805)
+    order_id = await till.ready(bill)
+    body = await till.body(order_id, **WRONG[kind])
+    assert await till.send(sandbox_client, body) == SUCCESS
+    amount_fen = 100 if kind == "amount" else 26_805
+    assert await play.differences() == [(kind, "OPEN", amount_fen)]
+    assert await play.count("posting WHERE kind = 'payment.suspense' AND amount_fen = $1", amount_fen) == 1
+    assert await play.count("inbox WHERE outcome = 'difference' AND reason = $1", kind) == 1
+    assert (await play.state(order_id), await play.bill_state(bill)) == ("PAYING", "ISSUED")
+    await sound(play.res)
+
+
+@pytest.mark.parametrize("yuan", ["268.04", "268.06", "26805.00", "0.01"])
+async def test_a5_every_fen_of_the_total_counts(till: Alipay, sandbox_client: Client, yuan: str) -> None:
+    play = till.play
+    bill = await play.bill(26_805)
+    order_id = await till.ready(bill)
+    assert await till.send(sandbox_client, await till.body(order_id, total_amount=yuan)) == SUCCESS
+    assert [kind for kind, _, _ in await play.differences()] == ["amount"]
+    assert await play.bill_state(bill) == "ISSUED"
+
+
+async def test_what_is_not_proven_is_refused_and_leaves_no_trace(till: Alipay, sandbox_client: Client) -> None:
+    play = till.play
+    bill = await play.bill()
+    order_id = await till.ready(bill)
+    body = (await till.body(order_id)).partition(b"&alipay_cert_sn=")[0]
+    forged = await till.body(order_id, key=vectors.key_m())
+    probes = [b"", b"sign=x", b"\xff\xfe", forged, body.replace(b"RSA2", b"RSA"), body + b"&total_amount=1"]
+    for position in range(0, len(body), 29):
+        probes.append(body[:position] + bytes([body[position] ^ 1]) + body[position + 1 :])
+    for probe in probes:
+        status, answer = await till.send(sandbox_client, probe)
+        assert (status, answer) == (401, b"failure"), probe
+    assert await play.count("inbox") == 0
+    assert (await play.state(order_id), await play.differences()) == ("PAYING", [])
+    assert await till.send(sandbox_client, body) == SUCCESS
+
+
+async def test_a_message_to_another_merchant_or_channel_is_no_message_to_this_one(
+    till: Alipay, sandbox_client: Client
+) -> None:
+    play = till.play
+    order_id = await till.ready(await play.bill())
+    body = await till.body(order_id)
+    for path in (f"/pay/notify/alipay/{play.merchant_id}", f"/pay/notify/wechat/{till.merchant_id}"):
+        answer = await sandbox_client.call("POST", path, raw=body)
+        assert answer.status == 404
+    assert await play.count("inbox") == 0
+
+
+async def test_alipay_repeats_for_a_day_and_is_still_believed(till: Alipay, sandbox_client: Client) -> None:
+    """There is no window of time: the last of eight deliveries comes 25 hours later."""
+    bill = await till.play.bill()
+    order_id = await till.ready(bill)
+    body = await till.body(order_id)
+    await till.play.later(hours=25)
+    assert await till.send(sandbox_client, body) == SUCCESS
+    await _paid_once(till, order_id, bill)
+
+
+@pytest.mark.parametrize("behaviour", ["http_500", "error", "limit", "bad_signature", "unsigned", "truncated"])
+async def test_f07_an_answer_that_cannot_be_believed_settles_nothing_and_closes_nothing(
+    till: Alipay, behaviour: str
+) -> None:
+    order_id = await till.ready(await till.play.bill())
+    await till.hostile(lose_notices=1)
+    await till.pays(order_id)
+    await till.hostile(query=[behaviour] * 2)
+    assert await asking.ask_now(till.play.res, order_id) is Said.NOTHING
+    with pytest.raises(ChannelUnknown):
+        await closing.close(till.play.res, order_id, reason="cancelled")
+    assert await till.play.state(order_id) == "PAYING"
+    assert await asking.ask_now(till.play.res, order_id) is Said.PAID
+
+
+async def test_f26_an_order_lost_with_a_restored_backup_is_named_by_what_the_channel_carried(
+    till: Alipay, sandbox_client: Client
+) -> None:
+    play = till.play
+    order_id = await till.ready(await play.bill(26_805))
+    attempt = await play.attempt(order_id)
+    body = await till.body(order_id)
+    await play.res.db.execute("DELETE FROM payment_line WHERE order_id = $1", order_id)
+    await play.res.db.execute("DELETE FROM payment_attempt WHERE order_id = $1", order_id)
+    digest = await play.res.db.fetchval("DELETE FROM payment_order WHERE id = $1 RETURNING digest", order_id)
+    assert await till.send(sandbox_client, body) == SUCCESS
+    lost = await play.res.db.fetchrow("SELECT * FROM difference")
+    assert lost is not None and (lost["class"], lost["booked_fen"]) == ("unknown_order", 26_805)
+    assert lost["transaction_no"] == trade_no(attempt["out_trade_no"])
+    assert lost["detail"]["order_id"] == str(order_id)
+    assert (lost["detail"]["kind"], lost["detail"]["digest"]) == ("bill", digest[:16].hex())
