@@ -185,6 +185,18 @@ PREPAID = {
     "GET /admin/v1/prepaid-accounts/{account_id}/entries": row(
         "fees.read", "13333333 33YYYYY 443", Y="prepaid house"
     ),
+    # Whoever holds the code may pay; the page names items, which its forms send back, and nothing else.
+    "GET /p/{pay_code}": row("public", "YYYYYYYY YYYYYYY YYY", Y="item lease_item"),
+    "GET /p/{pay_code}/wechat": row("public", "33333333 3333333 333"),
+    "POST /p/{pay_code}/orders": row(
+        "public", "YYYYYYYY YYYYYYY YYY", writes="payment_order payment_line payment_attempt audit_entry"
+    ),
+    "GET /admin/v1/houses/{house_id}/pay-code": row("pay_code.manage", "13333333 33Y3YYY 443", Y="house"),
+    "GET /admin/v1/houses/{house_id}/pay-code.svg": row("pay_code.manage", "13333333 33Y3YYY 443"),
+    "POST /admin/v1/houses/{house_id}/pay-code": row(
+        "pay_code.manage", "13333333 33Y3YYY 443", writes="house audit_entry idempotency"
+    ),
+    "GET /admin/v1/communities/{community_id}/pay-code-sheet": row("pay_code.manage", "13333333 33Y3YYY 443"),
 }  # fmt: skip
 
 OWN_ACCOUNT = {
