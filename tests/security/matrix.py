@@ -67,6 +67,7 @@ PRICE, B_PRICE, C_PRICE = (
 )  # fmt: skip
 DIFFERENCE = "difference a merchant"
 ORDERS = "order owner next_order stranger a"
+ATTEMPTS = "order next_order a merchant"
 
 SYSTEM = {
     "GET /": row("public", EVERYBODY),
@@ -77,6 +78,8 @@ SYSTEM = {
     "GET /docs": row("public", EVERYBODY),
     # A login state opens nothing here: only the channel's signature does.
     "POST /pay/notify/wechat/{merchant_id}": row("public", "11111111 1111111 111", status=204),
+    "POST /pay/notify/wechat/{merchant_id}/refund": row("public", "11111111 1111111 111", status=204),
+    "POST /pay/notify/alipay/{merchant_id}": row("public", "11111111 1111111 111"),
 }
 
 RESIDENTS = {
@@ -156,6 +159,8 @@ RESIDENTS = {
     "POST /api/v1/payments #draft": row("resident", "13444443 3333333 333", status=201),
     "GET /api/v1/payments": row("resident", "13ooooY3 3333333 333", stranger="next_order", owner="order"),
     "GET /api/v1/payments/{payment_id}": row("resident", "134444Y3 3333333 333", Y="order held"),
+    "GET /api/v1/payment-ways": row("resident", "13444YY3 3333333 333"),
+    "GET /api/v1/payment-ways #naming the tenant": row("resident", "1344YYY3 3333333 333"),
     "POST /api/v1/payments/{payment_id}/cancel": row(
         "resident", "134444Y3 3333333 333", writes="payment_order payment_attempt payment_line audit_entry"
     ),
@@ -444,6 +449,17 @@ PAYMENTS = {
     "POST /admin/v1/merchants/{merchant_id}/retire": row(
         "merchant.manage", "13333333 333333Y 443", writes="merchant audit_entry"
     ),
+    "GET /admin/v1/collection/pauses": row("collection.read", "13333333 33o3ooo oo3"),
+    "POST /admin/v1/collection/pause": row(
+        "collection.pause", "13333333 33333YY 443", writes="collection_pause audit_entry"
+    ),
+    "POST /admin/v1/collection/resume": row(
+        "collection.pause", "13333333 33333YY 443", writes="collection_pause audit_entry"
+    ),
+    "GET /admin/v1/payment-attempts": row(
+        "payment.read", "13333333 33YYYYY oo3", Y=ATTEMPTS, admin=f"{ATTEMPTS} b_order b",
+        neighbour="b_order b merchant", rival="c_order c c_merchant",
+    ),
     "GET /admin/v1/orders": row(
         "payment.read", "13333333 33YYYYY oo3", Y=ORDERS, admin=f"{ORDERS} b_order b_person b",
         neighbour="b_order b_person b", rival="c_order c_person c",
@@ -464,6 +480,68 @@ PAYMENTS = {
     ),
 }  # fmt: skip
 
+SHIFT, B_SHIFT, C_SHIFT = "shift a staff_second", "b_shift b staff_b_second", "c_shift c staff_c_second"
+RECEIPTS = "receipt next_receipt order next_order a"
+OPEN_BILLS = "bill debt held lease house"
+
+COUNTER = {
+    "POST /admin/v1/counter/shifts": row(
+        "counter.work", "13333333 3333YYY 443", status=201, writes="cashier_shift audit_entry idempotency"
+    ),
+    "GET /admin/v1/counter/shifts": row(
+        "counter.read", "13333333 3333YYY oo3", Y=SHIFT, admin=f"{SHIFT} {B_SHIFT}", neighbour=B_SHIFT, rival=C_SHIFT
+    ),
+    "GET /admin/v1/counter/shifts/{shift_id}": row("counter.read", "13333333 3333YYY 443", Y=SHIFT),
+    "GET /admin/v1/counter/shifts/{shift_id}/paper": row("counter.read", "13333333 3333YYY 443"),
+    "GET /admin/v1/counter/shifts/{shift_id}/vouchers": row("counter.read", "13333333 3333YYY 443", Y="shift order"),
+    "POST /admin/v1/counter/shifts/{shift_id}/close": row(
+        "counter.work", "13333333 3333YYY 443", writes="cashier_shift audit_entry"
+    ),
+    "POST /admin/v1/counter/shifts/{shift_id}/close #of somebody else": row(
+        "counter.work", "13333333 33334YY 443", writes="cashier_shift audit_entry"
+    ),
+    "GET /admin/v1/counter/due": row("counter.read", "13333333 3333YYY oo3", Y=OPEN_BILLS),
+    "GET /admin/v1/counter/due #by person": row("counter.read", "13333333 3333YYY oo3", Y=OPEN_BILLS),
+    "GET /admin/v1/counter/due #by code": row("counter.read", "13333333 3333YYY 443", Y=OPEN_BILLS),
+    "POST /admin/v1/counter/takings": row(
+        "counter.work", "13333333 3333YYY 443", status=201,
+        writes="payment_order payment_line payment_attempt counter_voucher bill posting account outbox audit_entry "
+               "idempotency",
+    ),
+    "POST /admin/v1/counter/codes": row(
+        "counter.work", "13333333 3333YYY 443", status=201,
+        writes="payment_order payment_line payment_attempt audit_entry idempotency",
+    ),
+    "POST /admin/v1/counter/vouchers/{voucher_id}/void": row(
+        "refund.request", "13333333 3333YYY 443", status=201,
+        writes="refund refund_line payment_attempt approval audit_entry idempotency",
+    ),
+    "GET /admin/v1/counter/refunds": row("counter.read", "13333333 3333YYY oo3"),
+    "POST /admin/v1/counter/refunds/{refund_id}/pay-out": row(
+        "counter.work", "13333333 3333YYY 443", status=201,
+        writes="refund counter_voucher bill posting account outbox audit_entry idempotency",
+    ),
+    "POST /admin/v1/counter/deposits": row(
+        "counter.work", "13333333 3333YYY 443", status=201, writes="bank_deposit posting audit_entry idempotency"
+    ),
+    "GET /admin/v1/counter/deposits": row(
+        "counter.read", "13333333 3333YYY oo3", Y="deposit shift a", admin="deposit shift a b_deposit b_shift b",
+        neighbour="b_deposit b_shift b", rival="c_deposit c_shift c",
+    ),
+    "GET /admin/v1/receipts": row(
+        "receipt.read", "13333333 33Y3YYY oo3", Y=RECEIPTS, admin=f"{RECEIPTS} b_receipt b_order b",
+        neighbour="b_receipt b_order b", rival="c_receipt c_order c",
+    ),
+    "GET /admin/v1/receipts/{receipt_id}": row("receipt.read", "13333333 33Y3YYY 443", Y="receipt order a"),
+    "GET /admin/v1/receipts/{receipt_id}/paper": row("receipt.read", "13333333 33Y3YYY 443"),
+    "POST /admin/v1/orders/{order_id}/receipt": row(
+        "receipt.issue", "13333333 3333YYY 443", writes="receipt receipt_series audit_entry"
+    ),
+    "GET /api/v1/payments/{payment_id}/receipt": row("resident", "13444YY3 3333333 333", Y="receipt order a"),
+    "GET /api/v1/payments/{payment_id}/receipt/paper": row("resident", "13444YY3 3333333 333"),
+}  # fmt: skip
+
 MATRIX: Mapping[str, Row] = {
-    **SYSTEM, **RESIDENTS, **PREPAID, **OWN_ACCOUNT, **STAFF, **PROPERTY, **ROSTER, **FEES, **MESSAGES, **PAYMENTS
+    **SYSTEM, **RESIDENTS, **PREPAID, **OWN_ACCOUNT, **STAFF, **PROPERTY, **ROSTER, **FEES, **MESSAGES, **PAYMENTS,
+    **COUNTER,
 }  # fmt: skip

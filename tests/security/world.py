@@ -128,6 +128,7 @@ async def build(res: Resources, client: Client, sandbox: Sandbox) -> World:
     await _fees(world)
     await _prepaid(world)
     await _payments(world)
+    await _counter(world)
     await _messages(world)
     await _approvals(world)
     await _roster(world)
@@ -390,6 +391,68 @@ async def _prepaid(world: World) -> None:
             account_id, world.places[place].id, world.ids[house], world.res.clock.now(),
         )  # fmt: skip
         world.name(name, account_id, side)
+
+
+async def _counter(world: World) -> None:
+    """A shift with a voucher and a deposit at each place, and receipts of the orders there."""
+    res, now = world.res, world.res.clock.now()
+    for prefix, place, side in (("", "a", "ours"), ("b_", "b", "b"), ("c_", "c", "c")):
+        at = world.places[place]
+        shift_id = await open_drawer(world, world.ids[f"staff_{prefix}second"], at)
+        world.name(f"{prefix}shift", shift_id, side)
+        await res.db.execute(
+            """INSERT INTO counter_voucher (id, company_id, community_id, shift_id, voucher_no, method, attempt_id,
+                                            amount_fen, received_fen, change_fen, made_at)
+               SELECT $1, $2, $3, $4, $5, 'cash', id, amount_fen, amount_fen, 0, $7
+                 FROM payment_attempt WHERE order_id = $6""",
+            uuid7(now), at.company_id, at.id, shift_id, f"W{place}1", world.ids[f"{prefix}order"], now,
+        )  # fmt: skip
+        deposit_id = uuid7(now)
+        await res.db.execute(
+            """INSERT INTO bank_deposit (id, company_id, community_id, shift_id, amount_fen, deposited_on, slip_no,
+                                         created_by, created_at)
+               VALUES ($1, $2, $3, $4, 100, '2026-09-01', $5, $6, $7)""",
+            deposit_id, at.company_id, at.id, shift_id, f"S{place}1", world.ids[f"staff_{prefix}second"], now,
+        )  # fmt: skip
+        world.name(f"{prefix}deposit", deposit_id, side)
+        await res.db.transact(lambda tx, company=at.company_id: merchants.counter(tx, company))
+    for number, (prefix, place, side) in enumerate(
+        (("", "a", "house"), ("next_", "a", "next"), ("b_", "b", "b"), ("c_", "c", "c")), 1
+    ):
+        at, receipt_id = world.places[place], uuid7(now)
+        said = {
+            "company": "邻里", "community": "小区", "houses": [], "lines": [], "amount_fen": 100, "channel": "wechat",
+            "method": "jsapi", "paid_at": now.isoformat(), "order_no": "1", "transaction_no": "2", "received_fen": 100,
+            "change_fen": 0, "cashier": None,
+        }  # fmt: skip
+        await res.db.execute(
+            """INSERT INTO receipt (id, company_id, community_id, no, order_id, state, snapshot, issued_at)
+               VALUES ($1, $2, $3, $4, $5, 'ISSUED', $6, $7)""",
+            receipt_id, at.company_id, at.id, number, world.ids[f"{prefix}order"], said, now,
+        )  # fmt: skip
+        await res.db.execute(
+            """INSERT INTO receipt_series (company_id, last_no) VALUES ($1, $2)
+                   ON CONFLICT (company_id) DO UPDATE SET last_no = $2""",
+            at.company_id, number,
+        )  # fmt: skip
+        world.name(f"{prefix}receipt", receipt_id, side)
+
+
+async def open_drawer(world: World, cashier_id: UUID, at: Community) -> UUID:
+    """A fresh open shift of a member of staff; an older one is closed."""
+    now = world.res.clock.now()
+    shift_id = uuid7(now)
+    await world.res.db.execute(
+        """UPDATE cashier_shift SET state = 'CLOSED', closed_at = $2, expected_fen = 0, counted_fen = 0
+            WHERE cashier_id = $1 AND state = 'OPEN'""",
+        cashier_id, now,
+    )  # fmt: skip
+    await world.res.db.execute(
+        """INSERT INTO cashier_shift (id, company_id, community_id, cashier_id, state, float_fen, opened_at)
+           VALUES ($1, $2, $3, $4, 'OPEN', 10000000, $5)""",
+        shift_id, at.company_id, at.id, cashier_id, now,
+    )  # fmt: skip
+    return shift_id
 
 
 async def letter(world: World, person_id: UUID) -> UUID:
