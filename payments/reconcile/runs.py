@@ -192,10 +192,10 @@ async def reconcile(
                 raise NothingThere("渠道没有这一天的账单，但我们这一天有成功的交易。")
             return await apply(res, taken, path if there else None)
         except (Refused, NothingThere) as reason:
-            await _fail(res, taken, str(reason))
+            await fail(res, taken, str(reason))
             raise
         except ChannelFailure:
-            await _fail(res, taken, "暂时取不到渠道的账单，稍后会自动重试。")
+            await fail(res, taken, "暂时取不到渠道的账单，稍后会自动重试。")
             raise
 
 
@@ -269,7 +269,7 @@ def _tell(tx: Tx, side: Side, told: Told, matched: int) -> None:
     )  # fmt: skip
 
 
-async def _fail(res: Resources, taken: Taken, reason: str) -> None:
+async def fail(res: Resources, taken: Taken, reason: str) -> None:
     async def work(tx: Tx) -> None:
         await tx.execute(FAIL, taken.side.run_id, taken.attempt, tx.now, reason[:ERROR_CHARACTERS])
 

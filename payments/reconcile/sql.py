@@ -206,7 +206,8 @@ OPEN = """
     INSERT INTO difference (id, community_id, class, state, channel, merchant_id, order_id, attempt_id, out_trade_no,
                             transaction_no, subject, expected_fen, actual_fen, detail, opened_at, resolved_at)
     SELECT id, community_id, class, state, $1, $2, order_id, attempt_id, coalesce(out_trade_no, ''), transaction_no,
-           subject, expected_fen, actual_fen, detail, $3, CASE WHEN state = 'AUTO_RESOLVED' THEN $3 END
+           subject, expected_fen, actual_fen, detail, $3::timestamptz,
+           CASE WHEN state = 'AUTO_RESOLVED' THEN $3::timestamptz END
       FROM named
      ORDER BY id
         ON CONFLICT (channel, transaction_no, class, subject) DO NOTHING
