@@ -105,7 +105,7 @@ class Alipay:
         """Give money back, or find the same refund again: same number, same amount (section 8.1).
 
         Only `fund_change` Y is success. Otherwise, and also when Alipay refuses a number that it may have served
-        before, its refund query decides; where that tells nothing either, an accepted refund is PROCESSING.
+        before, its refund query decides; where that tells nothing either, the outcome is unknown. Repeating is safe.
         """
         try:
             answer = await self._wire.call(merchant, documents.REFUND, documents.refund(request))
@@ -120,7 +120,10 @@ class Alipay:
             done = reading.refunded(merchant, request, answer)
         except reading.UNREADABLE as error:
             raise ChannelOutcomeUnknown("the answer is not a refund that can be read") from error
-        return done or await self.query_refund(merchant, request) or reading.refund_under_way(merchant, request)
+        known = done or await self.query_refund(merchant, request)
+        if known is None:
+            raise ChannelOutcomeUnknown("the refund was processed, and no money has moved that Alipay knows of")
+        return known
 
     async def query_refund(self, merchant: Merchant, request: RefundRequest) -> ChannelRefund | None:
         """The refund by our number; None while Alipay tells nothing about it, which may be because it is asked within

@@ -146,11 +146,6 @@ def refund_found(merchant: Merchant, request: RefundRequest, document: Mapping[s
     )
 
 
-def refund_under_way(merchant: Merchant, request: RefundRequest) -> ChannelRefund:
-    """A refund that Alipay took and has said nothing certain about."""
-    return _refund(merchant, request, state=RefundState.PROCESSING, amount_fen=request.amount_fen, success_at=None)
-
-
 def _refund(
     merchant: Merchant, request: RefundRequest, *, state: RefundState, amount_fen: int, success_at: datetime | None
 ) -> ChannelRefund:
