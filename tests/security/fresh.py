@@ -16,8 +16,10 @@ from backend.kernel.ids import random_text, uuid7
 from backend.property.family_codes import LENGTH
 from backend.roster import exports
 from payments import approvals as payment_approvals
-from payments import merchants
-from tests import factories, factories_fees
+from payments import merchants, pauses
+from payments.channels.base import Channel
+from payments.merchant_keys import Keys
+from tests import factories, factories_fees, vectors
 from tests.factories import Community
 from tests.security.world import (
     COMPANY_WIDE,
@@ -222,6 +224,32 @@ async def merchant(world: World) -> UUID:
         ).id  # fmt: skip
 
     return await world.res.db.transact(work)
+
+
+async def alipay_merchant(world: World) -> UUID:
+    """A merchant of ours at Alipay, for one item of community A."""
+    made = await item(world)
+    keys = Keys("", vectors.private_pem(vectors.key_m()), "", {"public_key": vectors.public_pem(vectors.key_p())})
+
+    async def work(tx: Tx) -> UUID:
+        return (
+            await merchants.create(
+                tx, SYSTEM, keyring=world.res.keyring, mode=world.res.settings.mode, company_id=world.a.company_id,
+                community_id=world.a.id, item_id=made, channel=Channel.ALIPAY, mchid="2088531891668739",
+                appid="9021000000000001", name="专项", keys=keys,
+            )
+        ).id  # fmt: skip
+
+    return await world.res.db.transact(work)
+
+
+async def pause(world: World) -> None:
+    """Nothing is collected online in community A."""
+
+    async def work(tx: Tx) -> None:
+        await pauses.pause(tx, SYSTEM, company_id=world.a.company_id, community_id=world.a.id, reason="银行维护")
+
+    await world.res.db.transact(work)
 
 
 async def platform_keys(world: World) -> dict[str, str]:

@@ -32,6 +32,8 @@ plain("GET /admin/v1/messages/parked", "/admin/v1/messages/parked?limit=100")
 plain("GET /admin/v1/outbox/parked", "/admin/v1/outbox/parked?limit=100")
 plain("GET /admin/v1/merchants", "/admin/v1/merchants")
 plain("GET /admin/v1/merchants/{merchant_id}", "/admin/v1/merchants/{merchant}")
+plain("GET /admin/v1/payment-attempts", "/admin/v1/payment-attempts?state=CREATED&limit=100")
+plain("GET /admin/v1/collection/pauses", "/admin/v1/collection/pauses")
 plain("GET /admin/v1/orders", "/admin/v1/orders?limit=100")
 plain("GET /admin/v1/orders/{order_id}", "/admin/v1/orders/{order}")
 plain("GET /admin/v1/differences", "/admin/v1/differences?limit=100")
@@ -171,6 +173,21 @@ async def resume(world: World, who: Who) -> Prepared:
 @request("POST /admin/v1/merchants/{merchant_id}/retire")
 async def retire(world: World, who: Who) -> Prepared:
     return await _change_merchant(world, "retire")
+
+
+@request("POST /admin/v1/collection/pause")
+async def pause_collection(world: World, who: Who) -> Prepared:
+    await world.res.db.execute("DELETE FROM collection_pause")
+    body = {"community_id": str(world.a.id), "reason": "银行维护"}
+    return Prepared("/admin/v1/collection/pause", body, shows=(world.a.id,), touches=(world.a.id,))
+
+
+@request("POST /admin/v1/collection/resume")
+async def resume_collection(world: World, who: Who) -> Prepared:
+    if who.name in ("manager", "admin"):
+        await fresh.pause(world)
+    body = {"community_id": str(world.a.id), "reason": "维护完毕"}
+    return Prepared("/admin/v1/collection/resume", body, touches=(world.a.id,))
 
 
 @request("POST /admin/v1/orders/{order_id}/ask")

@@ -29,10 +29,26 @@ plain("GET /api/v1/messages", "/api/v1/messages?limit=100")
 plain("GET /api/v1/subscriptions", "/api/v1/subscriptions")
 
 
+plain("GET /api/v1/payment-ways", "/api/v1/payment-ways?bill_ids={bill}")
+plain("GET /api/v1/payment-ways #naming the tenant", "/api/v1/payment-ways?bill_ids={lease}")
+
+
 @request("POST /pay/notify/wechat/{merchant_id}")
 async def notify(world: World, who: Who) -> Prepared:
     body = b'{"id": "x", "event_type": "TRANSACTION.SUCCESS"}'
     return Prepared(f"/pay/notify/wechat/{world.ids['merchant']}", raw=body)
+
+
+@request("POST /pay/notify/wechat/{merchant_id}/refund")
+async def notify_of_refund(world: World, who: Who) -> Prepared:
+    body = b'{"id": "x", "event_type": "REFUND.SUCCESS"}'
+    return Prepared(f"/pay/notify/wechat/{world.ids['merchant']}/refund", raw=body)
+
+
+@request("POST /pay/notify/alipay/{merchant_id}")
+async def notify_of_alipay(world: World, who: Who) -> Prepared:
+    body = b"notify_id=x&trade_status=TRADE_SUCCESS&sign_type=RSA2&sign=AAAA"
+    return Prepared(f"/pay/notify/alipay/{await fresh.alipay_merchant(world)}", raw=body)
 
 
 @request("POST /api/v1/login")
