@@ -14,6 +14,7 @@ from bench.million import million
 from bench.rig import Rig, progress, servers
 from bench.y1_callbacks import y1, y1b
 from bench.y3_billing import y3
+from bench.y4_reconciliation import y4_alipay, y4_alipay_many, y4_wechat, y4_wechat_many
 from bench.y6_relay import y6
 from bench.y8_jobs import y7, y8
 from bench.y9_bills import y9
@@ -23,6 +24,10 @@ YARDSTICKS: Mapping[str, Yardstick] = {
     "y1": y1,
     "y1b": y1b,
     "y3": y3,
+    "y4-wechat": y4_wechat,
+    "y4-alipay": y4_alipay,
+    "y4-wechat-million": y4_wechat_many,
+    "y4-alipay-million": y4_alipay_many,
     "y6": y6,
     "y7": y7,
     "y8": y8,
