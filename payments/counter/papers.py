@@ -1,25 +1,13 @@
-"""Papers of the counter (单据): what stands on a receipt and on a shift's report, and both as print-ready HTML.
+"""What stands on the papers of the counter (单据): a receipt, and the report of a shift."""
 
-A paper is data: its rendering as HTML (here) or PDF (`pdf`) shows the same and decides nothing. Sizes are those of real
-paper: A4, and the 241 mm continuous paper in three parts that needle printers take, a third of a sheet high (93.1 mm).
-Everything that is shown is escaped.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from html import escape
-from pathlib import Path
-from string import Template
 
 from backend.kernel.clock import SHANGHAI
 from backend.kernel.money import capital_text, yuan_text
+from backend.kernel.papers import Paper
 from payments.channels.base import Channel, Method
 from payments.counter.receipts import Receipt, ReceiptState
 from payments.counter.shifts import Report
-
-PAGE = Template((Path(__file__).parent / "paper.html").read_text(encoding="utf-8"))
 
 METHOD_NAMES = {
     Method.CASH: "现金",
@@ -28,32 +16,6 @@ METHOD_NAMES = {
     Method.CHEQUE: "支票",
 }
 CHANNEL_NAMES = {Channel.WECHAT: "微信支付", Channel.ALIPAY: "支付宝", Channel.COUNTER: "收费窗口"}
-
-
-class Size(StrEnum):
-    """Sizes of paper."""
-
-    A4 = "a4"
-    TRIPLE = "241"
-
-
-MM = {Size.A4: (210.0, 297.0), Size.TRIPLE: (241.0, 93.1)}
-
-
-@dataclass(frozen=True, slots=True)
-class Paper:
-    """What a paper says: head, facts as (label, text), a table, a total line, notes, and who signs."""
-
-    issuer: str
-    title: str
-    number: str
-    facts: Sequence[tuple[str, str]]
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    total: str
-    notes: Sequence[str]
-    signs: Sequence[str]
-    void: bool = False
 
 
 def of_receipt(receipt: Receipt) -> Paper:
@@ -135,26 +97,6 @@ def of_shift(report: Report, *, company: str, community: str, cashier: str) -> P
         total=total,
         notes=[f"说明：{shift.note}"] if shift.note else [],
         signs=("收费员：", "复核：", "财务："),
-    )
-
-
-def html(paper: Paper, size: Size) -> str:
-    """The paper as a page that a browser prints in its real size."""
-    width, height = MM[size]
-    return PAGE.substitute(
-        size=size.value,
-        width=width,
-        height=height,
-        void="void" if paper.void else "",
-        issuer=escape(paper.issuer),
-        title=escape(paper.title),
-        number=escape(paper.number),
-        facts="".join(f"<div><dt>{escape(label)}</dt><dd>{escape(text)}</dd></div>" for label, text in paper.facts),
-        columns="".join(f"<th>{escape(column)}</th>" for column in paper.columns),
-        rows="".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in paper.rows),
-        total=escape(paper.total),
-        notes="".join(f"<p>{escape(note)}</p>" for note in paper.notes),
-        signs="".join(f"<span>{escape(sign)}</span>" for sign in paper.signs),
     )
 
 

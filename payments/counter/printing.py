@@ -1,12 +1,10 @@
 """A paper as an answer of the API: a page for the browser's printer, or a PDF file."""
 
+from backend.kernel import papers, pdf
 from backend.kernel.config import Settings
 from backend.kernel.http import Reply
-from payments.counter import papers, pdf
-from payments.counter.papers import Paper
+from backend.kernel.papers import POLICY, Paper
 from payments.counter.schemas import PaperQuery
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 async def reply(settings: Settings, paper: Paper, query: PaperQuery, *, file_name: str) -> Reply:

@@ -10,10 +10,10 @@ from backend.fees import bills
 from backend.kernel.db import Record
 from backend.kernel.http import Page, Strict, example
 from backend.kernel.money import MAX_FEN
+from backend.kernel.papers import Size
 from payments.channels.base import Method
 from payments.counter.deposits import Deposit
 from payments.counter.dues import Due
-from payments.counter.papers import Size
 from payments.counter.shifts import Report, Shift, ShiftState
 from payments.orders import MAX_LINES
 from payments.payables import Kind, Wish

@@ -19,6 +19,9 @@ WITHOUT_MODEL = {
     "GET /openapi.json",
     "GET /docs",
     "GET /admin/v1/roster-template",
+    "GET /admin/v1/counter/shifts/{shift_id}/paper",
+    "GET /admin/v1/receipts/{receipt_id}/paper",
+    "GET /api/v1/payments/{payment_id}/receipt/paper",
     "POST /pay/notify/wechat/{merchant_id}",
 }
 

@@ -7,12 +7,13 @@ from uuid import UUID
 import pypdfium2
 import pytest
 
+from backend.kernel import pdf
 from backend.kernel.config import Settings
 from backend.kernel.errors import Unavailable
 from backend.kernel.money import capital_text
+from backend.kernel.papers import MM, Size, html
 from payments.channels.base import Method
-from payments.counter import papers, pdf
-from payments.counter.papers import Size
+from payments.counter import papers
 from payments.counter.receipts import Receipt, ReceiptState
 from payments.counter.shifts import MethodTotal, Report, Shift, ShiftState
 
@@ -70,7 +71,7 @@ def test_only_a_positive_amount_is_written_out() -> None:
 
 @pytest.mark.parametrize(("size", "page"), [(Size.A4, "210.0mm 297.0mm"), (Size.TRIPLE, "241.0mm 93.1mm")])
 def test_a_receipt_is_a_page_of_real_size_and_escapes_what_it_shows(size: Size, page: str) -> None:
-    text = papers.html(papers.of_receipt(receipt()), size)
+    text = html(papers.of_receipt(receipt()), size)
     assert f"@page {{ size: {page};" in text
     assert "邻里物业&lt;服务&gt;有限公司" in text and "<服务>" not in text
     for said in ("No. 00000007", "贰佰陆拾玖元贰角伍分", "￥269.25", "找零 30.75 元", "SJ0001", "2026-09-01 10:00"):
@@ -79,7 +80,7 @@ def test_a_receipt_is_a_page_of_real_size_and_escapes_what_it_shows(size: Size, 
 
 
 def test_a_voided_receipt_says_so() -> None:
-    text = papers.html(papers.of_receipt(receipt(ReceiptState.VOIDED)), Size.A4)
+    text = html(papers.of_receipt(receipt(ReceiptState.VOIDED)), Size.A4)
     assert "本收据已作废：款项已全部退还" in text and '"sa4 void"' in text
 
 
@@ -96,7 +97,7 @@ async def test_a_pdf_has_ink_where_chinese_stands(size: Size) -> None:
     assert len(body) < 200_000, "and only what is used of it"
     document = pypdfium2.PdfDocument(body)
     page = document[0]
-    width_mm, height_mm = papers.MM[size]
+    width_mm, height_mm = MM[size]
     assert [round(side / 72 * 25.4, 1) for side in page.get_size()] == [width_mm, height_mm]
     assert len(document) == 1
     for words in ("收 款 收 据", "贰佰陆拾玖元贰角伍分", "幸福里小区", "物业费"):

@@ -22,7 +22,7 @@ from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, T
 
 from backend.kernel.config import Settings
 from backend.kernel.errors import Unavailable
-from payments.counter.papers import MM, Paper, Size
+from backend.kernel.papers import MM, Paper, Size
 
 FONTS = (
     Path("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc"),
