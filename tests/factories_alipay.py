@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from backend.kernel.audit import SYSTEM, Actor
 from backend.kernel.clock import SHANGHAI
 from backend.kernel.db import Tx
+from backend.kernel.resources import Resources
 from payments import merchants, orders, prepay
 from payments.channels import alipay_certificates, alipay_signing
 from payments.channels.base import Channel, Method
@@ -22,7 +23,7 @@ from payments.merchant_keys import Keys
 from payments.orders import Way
 from payments.payables import Kind, Wish
 from tests import factories, vectors
-from tests.conftest import START, Client
+from tests.conftest import START, Client, Sandbox
 from tests.factories_payments import Stage
 
 APP_ID, SELLER_ID = "9021000000000001", "2088531891668739"
@@ -143,9 +144,9 @@ def self_signed(key: RSAPrivateKey) -> str:
     return made.public_bytes(Encoding.PEM).decode()
 
 
-async def alipay(play: Stage) -> Alipay:
+async def merchant(res: Resources, sandbox: Sandbox, place: factories.Community) -> UUID:
     """A merchant in certificate mode that believes the sandbox and the test."""
-    told = await play.sandbox.ask(
+    told = await sandbox.ask(
         "PUT", f"/alipay/merchants/{APP_ID}",
         {"seller_id": SELLER_ID, "mode": "certificate", "public_key_pem": vectors.public_pem(vectors.key_m())},
     )  # fmt: skip
@@ -158,10 +159,15 @@ async def alipay(play: Stage) -> Alipay:
 
     async def work(tx: Tx) -> UUID:
         made = await merchants.create(
-            tx, SYSTEM, keyring=play.res.keyring, mode=play.res.settings.mode, company_id=play.place.company_id,
+            tx, SYSTEM, keyring=res.keyring, mode=res.settings.mode, company_id=place.company_id,
             community_id=None, item_id=None, channel=Channel.ALIPAY, mchid=SELLER_ID, appid=APP_ID, name="沙箱支付宝",
             keys=keys,
         )  # fmt: skip
         return made.id
 
-    return Alipay(play, await play.res.db.transact(work))
+    return await res.db.transact(work)
+
+
+async def alipay(play: Stage) -> Alipay:
+    """Alipay on the stage."""
+    return Alipay(play, await merchant(play.res, play.sandbox, play.place))

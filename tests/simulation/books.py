@@ -1,9 +1,9 @@
 """What must be true of a town at rest: channel books = clearing accounts = bills, and nothing unexplained."""
 
 import itertools
-from typing import Any
 
 from tests import vectors
+from tests.factories_alipay import APP_ID
 from tests.simulation.town import Town
 
 FORGED_FEN = 3
@@ -37,12 +37,16 @@ async def compare(town: Town) -> list[str]:
     if refunds := await db.fetchval(OPEN_REFUNDS):
         wrong.append(f"{refunds} refunds have not ended")
     wrong += [f"outbox: {dict(row)}" for row in await db.fetch(UNFINISHED, town.clock.now())]
-    theirs = await town.control("GET", f"/books?mchid={vectors.MCHID}")
-    wrong += await _each_once(town, theirs)
+    wechat = await town.control("GET", f"/books?mchid={vectors.MCHID}")
+    alipay = await town.control("GET", f"/alipay/books?app_id={APP_ID}")
+    paid = {each["transaction_id"]: each["total_fen"] for each in wechat["transactions"]}
+    paid |= {each["trade_no"]: each["total_fen"] for each in alipay["transactions"]}
+    kept_fen = sum(theirs["total_fen"] - theirs["refunded_fen"] for theirs in (wechat, alipay))
+    wrong += await _each_once(town, paid, kept_fen)
     return wrong
 
 
-async def _each_once(town: Town, theirs: dict[str, Any]) -> list[str]:
+async def _each_once(town: Town, theirs: dict[str, int], kept_fen: int) -> list[str]:
     """Each transaction of the channel stands in our books once, as what it was; nothing else does, but for lies."""
     db, wrong = town.host.res.db, []
     booked = await db.fetch("SELECT transaction_no, booked_fen FROM difference WHERE booked_fen > 0")
@@ -50,14 +54,13 @@ async def _each_once(town: Town, theirs: dict[str, Any]) -> list[str]:
     ours = {row["transaction_no"]: row[1] for row in itertools.chain(booked, paid)}
     if len(ours) != len(booked) + len(paid):
         wrong.append("a transaction stands in the books twice")
-    for transaction in theirs["transactions"]:
-        found_fen = ours.pop(transaction["transaction_id"], None)
-        if found_fen != transaction["total_fen"]:
-            wrong.append(f"{transaction['out_trade_no']}: the channel took {transaction['total_fen']}, we: {found_fen}")
+    for number, took_fen in theirs.items():
+        found_fen = ours.pop(number, None)
+        if found_fen != took_fen:
+            wrong.append(f"{number}: the channel took {took_fen}, we: {found_fen}")
     wrong += [f"never paid, but booked: {number} {fen}" for number, fen in ours.items() if fen != FORGED_FEN]
     forged_fen = sum(ours.values())
     clearing_fen = await db.fetchval(CLEARING)
-    kept_fen = theirs["total_fen"] - theirs["refunded_fen"]
     if clearing_fen != kept_fen + forged_fen:
         wrong.append(f"clearing {clearing_fen}, the channel keeps {kept_fen}, forged {forged_fen}")
     suspense_fen = await db.fetchval("SELECT coalesce(sum(booked_fen - refunded_fen), 0)::bigint FROM difference")

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests import factories, vectors
+from tests.factories_alipay import APP_ID
 from tests.simulation.town import Household, Town
 
 Habit = Callable[[Town, Household], Awaitable[None]]
@@ -17,9 +18,9 @@ async def owed(town: Town, who: factories.Person) -> list[str]:
     return [bill["id"] for bill in answer.get("items", [])][::-1]
 
 
-async def place(town: Town, home: Household, who: factories.Person, bill_ids: list[str]) -> str | None:
+async def place(town: Town, home: Household, who: factories.Person, bill_ids: list[str], **way: str) -> str | None:
     """An order for these bills; None where it was refused or the channel did not answer."""
-    answer = await town.post(who, "/api/v1/payments", {"bill_ids": bill_ids})
+    answer = await town.post(who, "/api/v1/payments", {"bill_ids": bill_ids, **way})
     if answer.status != 201:
         return None
     home.orders.append(answer.json["payment_id"])
@@ -28,13 +29,15 @@ async def place(town: Town, home: Household, who: factories.Person, bill_ids: li
 
 async def tap_pay(town: Town, order_id: str, *, however: bool = False) -> bool:
     """Press "pay" in WeChat's cashier; `however`: even after the order was closed. False where WeChat refused."""
-    number = await town.host.res.db.fetchval(
-        "SELECT out_trade_no FROM payment_attempt WHERE order_id = $1::uuid ORDER BY id DESC LIMIT 1", order_id
+    attempt = await town.host.res.db.fetchrow(
+        "SELECT channel, out_trade_no FROM payment_attempt WHERE order_id = $1::uuid ORDER BY id DESC LIMIT 1", order_id
     )
+    assert attempt is not None
+    at = f"/alipay/orders/{APP_ID}" if attempt["channel"] == "alipay" else f"/orders/{vectors.MCHID}"
     if however:
         await town.control("PUT", "/hostile", {"pay_after_close": 1})
     try:
-        await town.control("POST", f"/orders/{vectors.MCHID}/{number}/pay", {})
+        await town.control("POST", f"{at}/{attempt['out_trade_no']}/pay", {})
     except OSError:
         return False
     finally:
@@ -112,6 +115,33 @@ async def watch_closely(town: Town, home: Household) -> None:
         await town.get(who, f"/api/v1/payments/{order_id}?client_says=ok")
 
 
+async def pay_by_alipay(town: Town, home: Household) -> None:
+    """Scans a code with the other app; now and then changes the app in the middle."""
+    who = home.who(town.dice)
+    bills = await owed(town, who)
+    if not bills or (order_id := await place(town, home, who, bills, channel="alipay", method="precreate")) is None:
+        return
+    if town.dice.random() < 0.3:
+        await pay_all(town, home)
+    await tap_pay(town, order_id)
+
+
+async def want_it_back(town: Town, home: Household) -> None:
+    """Pays, and comes to the counter later: the cashier asks for a refund, the manager approves it or not."""
+    await pay_all(town, home)
+    for order_id in home.orders[-3:]:
+        if town.dice.random() < 0.5:
+            continue
+        asked = await town.post(
+            town.staff["cashier"], f"/admin/v1/orders/{order_id}/refunds", {"reason": "业主要求退款"}
+        )
+        if asked.status in (200, 201):
+            town.told["refund asked for"] += 1
+            decision = {"approve": town.dice.random() < 0.8, "note": "已核对"}
+            path = f"/admin/v1/approvals/{asked.json['approval_id']}/decision"
+            await town.post(town.staff["manager"], path, decision)
+
+
 async def ignore(town: Town, home: Household) -> None:
     """Never pays."""
 
@@ -124,6 +154,8 @@ HABITS: Mapping[str, Habit] = {
     "pays twice": pay_twice,
     "forgets": forget,
     "watches": watch_closely,
+    "by alipay": pay_by_alipay,
+    "wants it back": want_it_back,
     "ignores": ignore,
 }
 SHARES: dict[str, int] = {"pays all": 80, **{name: 3 for name in HABITS if name != "pays all"}}

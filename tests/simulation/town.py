@@ -21,7 +21,7 @@ from backend.kernel.db import Tx
 from backend.kernel.money import Rounding, RoundingUnit
 from backend.wechat import apps
 from backend.wechat.apps import AppKind
-from tests import factories, factories_payments
+from tests import factories, factories_alipay, factories_payments
 from tests.conftest import Answered, MovableClock, Sandbox
 from tests.simulation.host import Host
 
@@ -90,6 +90,7 @@ class Town:
         res = self.host.res
         self.place = await factories.community(res)
         await factories_payments.merchant(res, self.sandbox, self.place)
+        await factories_alipay.merchant(res, self.sandbox, self.place)
         await res.db.transact(self._app)
         for role in ("manager", "cashier", "administrator"):
             self.staff[role] = await factories.staff(res, self.place, role)

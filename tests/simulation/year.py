@@ -29,6 +29,8 @@ POINTS = (
     "http.before_answer",
 )
 CALLS = ("prepay", "query", "close", "refund", "refund_query")
+ALIPAY_CALLS = ("precreate", "query", "close", "cancel", "refund", "refund_query")
+ALIPAY_WAYS = ("act_then_error", "error", "limit", "http_500", "bad_signature", "unsigned", "truncated")
 WAYS = ("act_then_500", "500", "429", "bad_signature", "truncated", "old_serial")
 
 
@@ -104,6 +106,9 @@ async def _be_hostile(town: Town) -> None:
         **{call: town.dice.sample(WAYS, town.dice.randrange(3)) for call in CALLS},
     }
     await town.control("PUT", "/hostile", plan)
+    calls = {call: town.dice.sample(ALIPAY_WAYS, town.dice.randrange(3)) for call in ALIPAY_CALLS}
+    notices = {"lose_notices": town.dice.randrange(3), "duplicate_notices": town.dice.randrange(3)}
+    await town.control("PUT", "/alipay/hostile", {**calls, **notices})
     if not town.host.killed:
         town.fragile = True
         for name in town.dice.sample(POINTS, 2):
@@ -116,6 +121,7 @@ async def _rest(town: Town) -> None:
     town.fragile = False
     quiet = {"lose_callbacks": 0, "duplicate_callbacks": 0, "callback_before_answer": 0, "delay_callbacks_s": 0}
     await town.control("PUT", "/hostile", {**quiet, **{call: [] for call in CALLS}})
+    await town.control("DELETE", "/alipay/hostile")
     for step in REST:
         for _ in range(4):
             await town.pass_time(step / 4)
