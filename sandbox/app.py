@@ -7,7 +7,17 @@ from pathlib import Path
 
 from aiohttp import web
 
-from sandbox import alipay_postman, alipay_routes, alipay_tables, plants, refund_books, store, wechat_routes
+from sandbox import (
+    alipay_postman,
+    alipay_routes,
+    alipay_tables,
+    pay_books,
+    plants,
+    refund_books,
+    scenario,
+    store,
+    wechat_routes,
+)
 from sandbox.alipay_keys import AlipayKeys
 from sandbox.clock import SharedClock
 from sandbox.hostile import Hostility
@@ -22,9 +32,12 @@ STATE_FILE = "sandbox.sqlite3"
 NOT_COUNTED = ("/control", "/cashier")
 
 # What each part keeps in the store, what it answers, and what it does by itself as time goes by.
-SCHEMAS = (store.SCHEMA, refund_books.SCHEMA, plants.SCHEMA, alipay_tables.SCHEMA)
+SCHEMAS = (store.SCHEMA, refund_books.SCHEMA, plants.SCHEMA, scenario.SCHEMA, alipay_tables.SCHEMA)
 ROUTES: tuple[tuple[str, str, Handler], ...] = (*wechat_routes.ROUTES, *alipay_routes.ROUTES)
-TICKS: tuple[Tick, ...] = (refund_books.settle_due,)
+TICKS: tuple[Tick, ...] = (
+    pay_books.pay_late,
+    refund_books.settle_due,
+)
 
 
 @web.middleware

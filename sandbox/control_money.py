@@ -157,6 +157,7 @@ def _notification_view(world: World, row: Row) -> dict[str, Any]:
         "body": row["body"],
         "state": row["state"],
         "is_lost": bool(row["lost"]),
+        "manner": row["manner"],
         "next_at": clock.rfc3339(row["next_s"]) if row["next_s"] is not None else None,
         "next_at_s": row["next_s"],
         "attempts": [_attempt_view(attempt) for attempt in world.store.rows(ATTEMPTS, row["id"])],

@@ -5,8 +5,14 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox import clock
+from sandbox import clock, merchants, pay_books, refund_books
+from sandbox.amounts import fee_fen
 from sandbox.control_edge import take
+from sandbox.control_money import transaction_view
+from sandbox.control_refunds import refund_view
+from sandbox.hostile import PAY_SCRIPTS
+from sandbox.refund_books import RefundState
+from sandbox.scenario import SPANS
 from sandbox.world import World
 
 MESSAGES = """
@@ -36,6 +42,48 @@ async def reset_hostile(world: World, request: web.Request, body: dict[str, Any]
     """DELETE /control/hostile: be friendly again."""
     world.hostile.reset()
     return world.hostile.plan()
+
+
+async def put_scenario(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """PUT /control/scenario: begin a scenario {seed, rates, delay_s, reorder_s, late_s} with its first draw."""
+    world.hostile.scenario.set(take(body, "seed", rates={}, **SPANS), PAY_SCRIPTS)
+    return world.hostile.scenario.state()
+
+
+async def show_scenario(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """GET /control/scenario: what is in force, and how many draws of each kind were made."""
+    return world.hostile.scenario.state()
+
+
+async def reset_scenario(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """DELETE /control/scenario: be friendly again."""
+    world.hostile.scenario.reset()
+    return world.hostile.scenario.state()
+
+
+async def decisions(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """GET /control/scenario/decisions: everything that went wrong by a draw, in order."""
+    rows = world.store.rows("SELECT kind, draw, subject FROM decisions ORDER BY id")
+    return {"decisions": [dict(row) for row in rows]}
+
+
+async def truth(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """GET /control/truth: all that ever came in and went out, by merchant: what the product's books must equal."""
+    return {"merchants": {mchid: _truth_of(world, mchid) for mchid in merchants.every_mchid(world.store)}}
+
+
+def _truth_of(world: World, mchid: str) -> dict[str, Any]:
+    refunds, payments = refund_books.of_merchant(world, mchid), pay_books.paid_ever(world.store, mchid)
+    given_fen = {state: sum(one.amount_fen for one in refunds if one.state is state) for state in RefundState}
+    return {
+        "payments": [transaction_view(order) for order in payments],
+        "refunds": [refund_view(refund) for refund in refunds],
+        "paid_fen": sum(order.total_fen for order in payments),
+        "refunded_fen": given_fen[RefundState.SUCCESS],
+        "refunding_fen": given_fen[RefundState.PROCESSING] + given_fen[RefundState.ABNORMAL],
+        "fees_fen": sum(fee_fen(order.total_fen) for order in payments)
+        - sum(one.fee_fen for one in refunds if one.state is not RefundState.CLOSED),
+    }
 
 
 async def stats(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sandbox.control_edge import take
 from sandbox.errors import ControlError
 from sandbox.merchants import Merchant
 from sandbox.notifications import POSTMAN
-from sandbox.pay_books import Order, TradeState
+from sandbox.pay_books import Order
 from sandbox.world import World
 
 KINDS = (
@@ -72,15 +72,7 @@ def _order(world: World, merchant: Merchant, out_trade_no: str | None) -> Order:
 def _plaintext(world: World, order: Order, kind: str, amount_fen: int | None) -> str:
     """What the callback tells: the order as paid, wrong in the one thing that `kind` names."""
     now_s = world.now_s()
-    told = order
-    if not order.is_paid:
-        told = replace(
-            order,
-            state=TradeState.SUCCESS,
-            transaction_id=pay_books.new_transaction_id(now_s),
-            success_s=now_s,
-            payer_openid=order.openid or pay_books.new_openid(),
-        )
+    told = order if order.is_paid else pay_books.as_if_paid(order, now_s)
     if amount_fen is not None:
         told = replace(told, total_fen=amount_fen)
     match kind:

@@ -9,11 +9,24 @@ import random
 from typing import Any
 
 from sandbox.errors import ControlError
+from sandbox.scenario import Scenario
 from sandbox.store import Store
 
 SETTING = "hostile"
 PAY_BEHAVIOURS = frozenset(
-    {"act_then_hang", "act_then_500", "hang", "500", "429", "bad_signature", "truncated", "old_serial"}
+    {
+        "act_then_hang",
+        "act_then_cut",
+        "act_then_500",
+        "hang",
+        "cut",
+        "500",
+        "429",
+        "bad_signature",
+        "truncated",
+        "old_serial",
+        "late",
+    }
 )
 API_BEHAVIOURS = frozenset({"act_then_hang", "hang", "500"})
 REFUND_BEHAVIOURS = PAY_BEHAVIOURS | {"NOT_ENOUGH", "FREQUENCY_LIMITED", "USER_ACCOUNT_ABNORMAL"}
@@ -29,7 +42,17 @@ SCRIPTS = {
     "messages": API_BEHAVIOURS,
     "token": API_BEHAVIOURS,
 }
-BUDGETS = ("lose_callbacks", "duplicate_callbacks", "callback_before_answer", "pay_after_close")
+PAY_SCRIPTS = {"prepay", "query", "close", "refund", "refund_query", "statement"}
+BUDGETS = (
+    "lose_callbacks",
+    "duplicate_callbacks",
+    "forge_callbacks",
+    "lie_callbacks",
+    "lie_answers",
+    "callback_before_answer",
+    "pay_after_close",
+    "late_payments",
+)
 DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(BUDGETS, 0),
     "delay_callbacks_s": 0,
@@ -41,13 +64,14 @@ DEFAULTS: dict[str, Any] = {
 
 
 class Hostility:
-    """The scripts and budgets in force."""
+    """The scripts and budgets in force; what they leave open is drawn by the scenario."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         saved = store.setting(SETTING)
         self._plan: dict[str, Any] = {**DEFAULTS, **(json.loads(saved) if saved else {})}
         self._draws = 0
+        self.scenario = Scenario(store)
 
     def plan(self) -> dict[str, Any]:
         """What is still to come."""
@@ -64,31 +88,35 @@ class Hostility:
 
     def reset(self) -> None:
         """Be friendly again."""
+        self.scenario.reset()
         self._plan = {**DEFAULTS, **{name: [] for name in SCRIPTS}}
         self._draws = 0
         self._save()
 
-    def next_behaviour(self, script: str) -> Any:
-        """The next scripted behaviour of a kind of call, used up by this; None means friendly."""
+    def next_behaviour(self, script: str, subject: str = "") -> Any:
+        """What happens to the next call of a kind, by script (used up by this) or by draw; None means friendly."""
         waiting = self._plan[script]
         if not waiting:
-            return None
+            return self.scenario.answer(script, subject) if script in PAY_SCRIPTS else None
         self._plan[script] = waiting[1:]
         self._save()
         return waiting[0]
 
-    def spend(self, budget: str) -> bool:
-        """Whether the budget still had one; it has one less then."""
+    def spend(self, budget: str, subject: str = "") -> bool:
+        """Whether it goes wrong this time: the budget still had one, and has one less then, or the draw says so."""
         if self._plan[budget] <= 0:
-            return False
+            return self.scenario.happens(budget, subject)
         self._plan[budget] -= 1
         self._save()
         return True
 
-    @property
-    def callback_delay_s(self) -> float:
-        """How late callbacks start."""
-        return float(self._plan["delay_callbacks_s"])
+    def callback_delay_s(self, subject: str) -> float:
+        """How late a callback starts: always, sometimes, or just enough to come in another order."""
+        delay_s = float(self._plan["delay_callbacks_s"])
+        for event, span in (("delay_callbacks", "delay_s"), ("reorder_callbacks", "reorder_s")):
+            if self.scenario.happens(event, subject):
+                delay_s += self.scenario.span_s(event, span)
+        return delay_s
 
     @property
     def refund_delay_s(self) -> float:
@@ -97,13 +125,18 @@ class Hostility:
 
     def refund_outcome(self) -> str:
         """How the next refund will end."""
-        return str(self.next_behaviour("refund_outcomes") or "SUCCESS")
+        scripted = self.next_behaviour("refund_outcomes")
+        if scripted is not None:
+            return str(scripted)
+        if self.scenario.happens("refund_abnormal"):
+            return "ABNORMAL"
+        return "CLOSED" if self.scenario.happens("refund_closed") else "SUCCESS"
 
     def wants_signtest(self) -> bool:
         """Whether the next signature shall be one of WeChat Pay's probes (section 3, SIGNTEST)."""
         rate = float(self._plan["signtest_rate"])
         if rate <= 0:
-            return False
+            return self.scenario.happens("signtest")
         self._draws += 1
         return random.Random(f"{self._plan['seed']}:{self._draws}").random() < rate
 

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from sandbox import merchants, pay_auth
+from sandbox import merchants, notices, pay_auth
 from sandbox.keys import Signer
 from sandbox.merchants import Merchant
 from sandbox.store import Row
@@ -124,7 +124,7 @@ class Postman:
         if row["lost"]:
             attempts = [Attempt(world.now_s(), "lost", None, "", {})]
         else:
-            probe = not row["probed"] and world.hostile.wants_signtest()
+            probe = not row["probed"] and not row["manner"] and world.hostile.wants_signtest()
             calls = [self._call(row, merchant, probe=probe) for _ in range(row["copies"])]
             attempts = list(await asyncio.gather(*calls))
             if probe:
@@ -135,6 +135,8 @@ class Postman:
     async def _call(self, row: Row, merchant: Merchant, *, probe: bool = False) -> Attempt:
         signer = merchants.callback_signer(self._world.keys, merchant, turn=row["attempts"] + int(row["id"][0], 16))
         headers = self.headers(signer, row["body"].encode(), probe=probe)
+        if row["manner"] == notices.FORGED:
+            headers["Wechatpay-Signature"] = pay_auth.spoiled(headers["Wechatpay-Signature"])
         return await self.post(row["url"], headers, row["body"].encode())
 
     def headers(
@@ -168,6 +170,8 @@ class Postman:
                 self._write_attempt(row["id"], attempt, outcome=f"signtest_{attempt.outcome}" if probe else None)
             if probe:
                 store.run(WRITE_PROBE, now_s, row["id"])
+            elif row["manner"] == notices.FORGED:
+                store.run(WRITE_RESULT, "forged", None, row["id"])
             elif delivered:
                 store.run(WRITE_RESULT, "delivered", None, row["id"])
             elif done < len(LADDER_S):

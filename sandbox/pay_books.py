@@ -7,7 +7,7 @@ itself at its expiry. A payment and its notification are committed together.
 import json
 import secrets
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
@@ -18,14 +18,15 @@ from sandbox.store import Row, Store
 from sandbox.world import World
 
 PREPAY_LIFE_S = 2 * 3600
+LATE_PAYMENT_S = 1
 
 LOAD = "SELECT * FROM orders WHERE mchid = ? AND out_trade_no = ?"
 INSERT = """
 INSERT INTO orders (
     mchid, out_trade_no, trade_type, appid, openid, request, total_fen, currency, description, attach, notify_url,
     prepay_id, prepay_expires_s, code_url, created_s, expires_s, state, cancels, transaction_id, success_s,
-    payer_openid, sub_mchid, sub_appid, payer_kind, link_expires_s)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    payer_openid, sub_mchid, sub_appid, payer_kind, link_expires_s, pay_at_s)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 LOAD_BY_PREPAY = "SELECT * FROM orders WHERE prepay_id = ?"
 LOAD_BY_CODE = "SELECT * FROM orders WHERE code_url = ?"
@@ -33,8 +34,10 @@ LOAD_BY_TRANSACTION = "SELECT * FROM orders WHERE mchid = ? AND transaction_id =
 CLOSE_EXPIRED = "UPDATE orders SET state = 'CLOSED' WHERE state = 'NOTPAY' AND expires_s <= ?"
 CLOSE = "UPDATE orders SET state = 'CLOSED' WHERE mchid = ? AND out_trade_no = ? AND state = 'NOTPAY'"
 CANCEL = "UPDATE orders SET cancels = cancels + 1 WHERE mchid = ? AND out_trade_no = ?"
+CLOSED_UNDER_A_PAYER = "UPDATE orders SET pay_at_s = ? WHERE mchid = ? AND out_trade_no = ? AND state = 'CLOSED'"
+LATE = "SELECT * FROM orders WHERE pay_at_s <= ? AND state = 'CLOSED'"
 PAY = """
-UPDATE orders SET state = 'SUCCESS', transaction_id = ?, success_s = ?, payer_openid = ?
+UPDATE orders SET state = 'SUCCESS', transaction_id = ?, success_s = ?, payer_openid = ?, pay_at_s = NULL
 WHERE mchid = ? AND out_trade_no = ?
 """
 PAID_BETWEEN = """
@@ -66,7 +69,8 @@ class Order:
     """One order of a merchant. `request` is the canonical JSON of the first request, for the re-entry rule.
 
     Of a service provider `mchid` and `appid` are its own, `sub_mchid` is whose money it is, and `payer_kind` says under
-    which app the openid is. `link_expires_s` ends a code_url or h5_url.
+    which app the openid is. `link_expires_s` ends a code_url or h5_url; at `pay_at_s` a user pays who
+    sat in the cashier when the order was closed.
     """
 
     mchid: str
@@ -94,6 +98,7 @@ class Order:
     sub_appid: str = ""
     payer_kind: str = "openid"
     link_expires_s: float | None = None
+    pay_at_s: float | None = None
 
     @property
     def is_paid(self) -> bool:
@@ -139,8 +144,16 @@ def insert(store: Store, order: Order) -> None:
 
 
 def close(world: World, mchid: str, out_trade_no: str) -> None:
-    """Close an unpaid order; anything else stays as it is."""
-    world.store.run(CLOSE, mchid, out_trade_no)
+    """Close an unpaid order; anything else stays as it is. In a hostile world the user pays all the same."""
+    if world.store.run(CLOSE, mchid, out_trade_no) and world.hostile.spend("late_payments", out_trade_no):
+        world.store.run(CLOSED_UNDER_A_PAYER, world.now_s() + LATE_PAYMENT_S, mchid, out_trade_no)
+
+
+def pay_late(world: World) -> None:
+    """Those who sat in the cashier while their orders were closed pay."""
+    for row in world.store.rows(LATE, world.now_s()):
+        if order := _order(row):
+            _settle(world, order, order.openid or new_openid())
 
 
 def cancel(world: World, order: Order) -> None:
@@ -155,6 +168,10 @@ def pay(world: World, order: Order, *, payer_openid: str | None = None) -> Order
     """
     payer = payer_openid or order.openid or new_openid()
     _check_payable(world, order, payer)
+    return _settle(world, order, payer)
+
+
+def _settle(world: World, order: Order, payer: str) -> Order:
     now_s = world.now_s()
     with world.store.change():
         transaction_id = new_transaction_id(now_s)
@@ -171,7 +188,7 @@ def pay(world: World, order: Order, *, payer_openid: str | None = None) -> Order
 def _check_payable(world: World, order: Order, payer: str) -> None:
     if order.is_paid:
         raise ControlError(409, "already_paid", "该订单已支付")
-    if order.state is TradeState.CLOSED and not world.hostile.spend("pay_after_close"):
+    if order.state is TradeState.CLOSED and not world.hostile.spend("pay_after_close", order.out_trade_no):
         raise ControlError(409, "closed", "该订单已关闭")
     if world.now_s() >= order.prepay_expires_s:
         raise ControlError(409, "prepay_expired", "支付会话已超过两小时，请回到商家重新发起支付")
@@ -225,6 +242,25 @@ def trade(order: Order) -> dict[str, Any]:
             "payer_currency": order.currency,
         },
     }
+
+
+def as_if_paid(order: Order, now_s: float) -> Order:
+    """What an unpaid order would look like; for those who lie about it."""
+    return replace(
+        order,
+        state=TradeState.SUCCESS,
+        transaction_id=new_transaction_id(now_s),
+        success_s=now_s,
+        payer_openid=order.openid or new_openid(),
+    )
+
+
+def plan_forged(world: World, order: Order) -> None:
+    """Somebody without the platform's key will tell the merchant that the order was paid."""
+    merchant = merchants.find(world.store, order.mchid)
+    if merchant is not None and merchant.apiv3_key:
+        plaintext = to_json(trade(as_if_paid(order, world.now_s())))
+        notices.plan_forged(world, merchant, order.out_trade_no, url=order.notify_url, plaintext=plaintext)
 
 
 def _parties(order: Order) -> dict[str, Any]:

@@ -72,9 +72,11 @@ def pay_route(act: Act, *, script: str | None = None) -> Handler:
         behaviour: Any = None
         try:
             merchant = pay_auth.authenticate(world, request, body)
-            behaviour = world.hostile.next_behaviour(script) if script else None
+            behaviour = world.hostile.next_behaviour(script, request.path) if script else None
             if behaviour == "hang":
                 return await hang(request)
+            if behaviour == "cut":
+                return cut(request)
             _refuse_as_scripted(behaviour)
             answer = await act(PayCall(world, request, merchant, body))
             if behaviour == "act_then_500":
@@ -83,6 +85,10 @@ def pay_route(act: Act, *, script: str | None = None) -> Handler:
             answer = _refusal(error)
         if behaviour == "act_then_hang":
             return await hang(request)
+        if behaviour == "act_then_cut":
+            return cut(request)
+        if behaviour == "late":
+            await asyncio.sleep(world.hostile.scenario.late_s)
         if isinstance(answer, web.Response):
             return answer
         return _signed(world, request, merchant, answer, behaviour)
@@ -123,6 +129,13 @@ def _signed(
     return response
 
 
+def cut(request: web.BaseRequest) -> web.Response:
+    """Break the connection off without a word."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
 async def hang(request: web.BaseRequest) -> web.Response:
     """Hold the connection without a word until the client leaves, or for 30 seconds; then cut it."""
     until = time.monotonic() + HANG_AT_MOST_S
@@ -130,6 +143,4 @@ async def hang(request: web.BaseRequest) -> web.Response:
         if request.transport is None or request.transport.is_closing():
             break
         await asyncio.sleep(0.05)
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response(status=500)
+    return cut(request)

@@ -49,7 +49,7 @@ def create(trade_type: str, *, partner: bool = False) -> Act:
 
     async def act(call: PayCall) -> Answer:
         order = _create(call, trade_type, pay_fields.parse(call.body, shape), partner=partner)
-        if call.world.hostile.spend("callback_before_answer"):
+        if call.world.hostile.spend("callback_before_answer", order.out_trade_no):
             pay_books.pay(call.world, order)
             await call.request.app[POSTMAN].flush()
         return Answer(_handle(call, order))
@@ -83,6 +83,8 @@ def _create(call: PayCall, trade_type: str, wanted: dict[str, Any], *, partner: 
     order = _new_order(world, trade_type, wanted, parties, expires_s)
     pay_books.insert(world.store, order)
     world.store.count("orders created")
+    if world.hostile.spend("forge_callbacks", order.out_trade_no):
+        pay_books.plan_forged(world, order)
     return order
 
 
@@ -263,10 +265,13 @@ def _asked_sub_mchid(call: PayCall, *, partner: bool) -> str:
     return query["sub_mchid"]
 
 
-def _found(order: Order | None, sub_mchid: str) -> Answer:
+def _found(world: World, order: Order | None, sub_mchid: str) -> Answer:
     if order is None or order.sub_mchid != sub_mchid:
         raise PayError(404, "ORDER_NOT_EXIST", "订单不存在", number=268512771)
-    return Answer(pay_books.trade(order))
+    told = pay_books.trade(order)
+    if order.is_paid and world.hostile.spend("lie_answers", order.out_trade_no):
+        told["amount"]["total"] = max(1, order.total_fen + world.hostile.scenario.error_fen("lie_answers"))
+    return Answer(told)
 
 
 def query_by_out_trade_no(*, partner: bool = False) -> Act:
@@ -275,7 +280,9 @@ def query_by_out_trade_no(*, partner: bool = False) -> Act:
     async def act(call: PayCall) -> Answer:
         sub_mchid = _asked_sub_mchid(call, partner=partner)
         return _found(
-            pay_books.find(call.world, call.merchant.mchid, call.request.match_info["out_trade_no"]), sub_mchid
+            call.world,
+            pay_books.find(call.world, call.merchant.mchid, call.request.match_info["out_trade_no"]),
+            sub_mchid,
         )
 
     return act
@@ -287,7 +294,7 @@ def query_by_transaction(*, partner: bool = False) -> Act:
     async def act(call: PayCall) -> Answer:
         sub_mchid = _asked_sub_mchid(call, partner=partner)
         number = call.request.match_info["transaction_id"]
-        return _found(pay_books.find_by_transaction(call.world, call.merchant.mchid, number), sub_mchid)
+        return _found(call.world, pay_books.find_by_transaction(call.world, call.merchant.mchid, number), sub_mchid)
 
     return act
 

@@ -53,15 +53,17 @@ CREATE TABLE IF NOT EXISTS orders (
     created_s REAL NOT NULL, expires_s REAL NOT NULL, state TEXT NOT NULL, cancels INTEGER NOT NULL DEFAULT 0,
     transaction_id TEXT UNIQUE, success_s REAL, payer_openid TEXT, sub_mchid TEXT NOT NULL DEFAULT '',
     sub_appid TEXT NOT NULL DEFAULT '', payer_kind TEXT NOT NULL DEFAULT 'openid', link_expires_s REAL,
+    pay_at_s REAL,
     PRIMARY KEY (mchid, out_trade_no));
 CREATE INDEX IF NOT EXISTS orders_open ON orders (expires_s) WHERE state = 'NOTPAY';
 CREATE INDEX IF NOT EXISTS orders_by_code ON orders (code_url) WHERE code_url IS NOT NULL;
+CREATE INDEX IF NOT EXISTS orders_paid_late ON orders (pay_at_s) WHERE pay_at_s IS NOT NULL;
 CREATE INDEX IF NOT EXISTS orders_by_success ON orders (mchid, success_s);
 CREATE TABLE IF NOT EXISTS notifications (
     id TEXT PRIMARY KEY, mchid TEXT NOT NULL, out_trade_no TEXT NOT NULL, event_type TEXT NOT NULL,
     url TEXT NOT NULL, body TEXT NOT NULL, created_s REAL NOT NULL, state TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0, next_s REAL, copies INTEGER NOT NULL, lost INTEGER NOT NULL,
-    probed INTEGER NOT NULL DEFAULT 0);
+    probed INTEGER NOT NULL DEFAULT 0, manner TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS notifications_due ON notifications (next_s) WHERE next_s IS NOT NULL;
 CREATE INDEX IF NOT EXISTS notifications_by_order ON notifications (out_trade_no);
 CREATE TABLE IF NOT EXISTS attempts (
@@ -97,6 +99,8 @@ YOUNGER_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("merchants", "more_keys", "TEXT NOT NULL DEFAULT '{}'"),
     ("merchants", "sub_merchants", "TEXT NOT NULL DEFAULT '{}'"),
     ("merchants", "h5_domains", "TEXT NOT NULL DEFAULT '[]'"),
+    ("orders", "pay_at_s", "REAL"),
+    ("notifications", "manner", "TEXT NOT NULL DEFAULT ''"),
     ("apps", "web_domain", "TEXT"),
     ("statement_links", "sub_mchid", "TEXT NOT NULL DEFAULT ''"),
 )
@@ -111,11 +115,12 @@ class Store:
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
+        for table, column, declaration in YOUNGER_COLUMNS:
+            known = {row["name"] for row in self.rows(COLUMNS, table)}
+            if known and column not in known:
+                self.run(f"ALTER TABLE {table} ADD COLUMN {column} {declaration}")
         for schema in schemas or (SCHEMA,):
             self._db.executescript(schema)
-        for table, column, declaration in YOUNGER_COLUMNS:
-            if column not in {row["name"] for row in self.rows(COLUMNS, table)}:
-                self.run(f"ALTER TABLE {table} ADD COLUMN {column} {declaration}")
 
     def close(self) -> None:
         self._db.close()
