@@ -15,14 +15,16 @@ from sandbox import alipay_bill_files, alipay_hostile, alipay_lines, alipay_merc
 from sandbox.alipay_bill_files import ACCOUNT_SUFFIX, Period
 from sandbox.alipay_errors import AlipayError
 from sandbox.alipay_gateway import Call
-from sandbox.alipay_plants import ACCOUNT_BILL, TRADE_BILL
+from sandbox.alipay_plants import Kind, Statement
 from sandbox.world import WORLD, World
 
 READY_HOUR = 9
 MONTH_READY_DAY = 4
 HISTORY_DAYS = 6 * 365
 LINK_LIFE_S = 30
+TRADE_BILL, ACCOUNT_BILL = "trade", "signcustomer"
 URL_TYPES = {TRADE_BILL: "trade", ACCOUNT_BILL: "fnd"}
+STATEMENTS = {TRADE_BILL: Statement.TRADES, ACCOUNT_BILL: Statement.FUND_FLOW}
 
 SAVE_LINK = "INSERT INTO alipay_bill_links (token, app_id, bill_type, bill_date, expires_s) VALUES (?, ?, ?, ?, ?)"
 
@@ -100,7 +102,8 @@ def _days(period: Period) -> list[date]:
 
 def _packed(world: World, app_id: str, bill_type: str, period: Period) -> bytes | None:
     """The archive; None where there is nothing to tell."""
-    plants = [plant for day in _days(period) for plant in alipay_plants.of_day(world, app_id, bill_type, day)]
+    statement = STATEMENTS[bill_type]
+    plants = [plant for day in _days(period) for plant in alipay_plants.of_day(world, app_id, day, statement)]
     if bill_type == TRADE_BILL:
         traded = [line for day in _days(period) for line in alipay_plants.trade_lines(world, app_id, day)]
         name, summary = "业务明细", alipay_bill_files.trade_summary(period, traded)
@@ -115,5 +118,5 @@ def _packed(world: World, app_id: str, bill_type: str, period: Period) -> bytes 
     if empty:
         return None
     packed = alipay_bill_files.archive(period, name, summary=summary, detail=alipay_plants.damaged(detail, plants))
-    is_cut = any(plant.kind == "cut_archive" for plant in plants)
+    is_cut = any(plant.kind is Kind.CUT_ON_THE_WAY for plant in plants)
     return packed[: len(packed) // 2] if is_cut else packed

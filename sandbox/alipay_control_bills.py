@@ -1,18 +1,22 @@
 """Control API of Alipay, second half: the books for comparison, plants in bills, what arrives at the bank."""
 
-import secrets
-from datetime import date
+from dataclasses import asdict
+from datetime import date, timedelta
 from typing import Any
 
 from aiohttp import web
 
-from sandbox import alipay_books, alipay_lines, alipay_plants, clock
-from sandbox.alipay_lines import PAYMENT, TradeLine
-from sandbox.alipay_plants import ACCOUNT_BILL, DAMAGE, KINDS, OF_A_TRADE, REFUND_MODES, SETTLEMENT_MODES, TRADE_BILL
+from sandbox import alipay_books, alipay_lines, alipay_merchants, alipay_plants, clock
+from sandbox.alipay_fields import yuan
+from sandbox.alipay_lines import PAYMENT, Payout, TradeLine
+from sandbox.alipay_merchants import AlipayMerchant
+from sandbox.alipay_plants import Kind, Statement
 from sandbox.control_edge import asked, take
 from sandbox.errors import ControlError
 from sandbox.world import World
 
+BANK_HEADER = "交易日期,交易时间,收入金额,支出金额,对方户名,摘要,流水号"
+SENDER = "支付宝（中国）网络技术有限公司"
 FIRST_PAYMENT = "SELECT min(paid_s) AS first_s FROM alipay_orders WHERE app_id = ?"
 
 
@@ -70,58 +74,63 @@ def _refund(line: TradeLine) -> dict[str, Any]:
 
 
 async def plant(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-    """POST /control/alipay/plants: one difference, or one damage, in the bill of a day."""
-    optional: dict[str, Any] = dict.fromkeys(
-        ("out_trade_no", "out_request_no", "date", "bill_type", "mode", "amount_fen")
-    )
-    wanted = take(body, "kind", "app_id", **optional)
-    kind, app_id, mode = wanted["kind"], wanted["app_id"], wanted["mode"]
-    bill_type = wanted["bill_type"] or (ACCOUNT_BILL if kind == "settlement" else TRADE_BILL)
-    _check(kind, bill_type, mode)
-    details = {
-        name: wanted[name] for name in ("out_trade_no", "out_request_no", "amount_fen") if wanted[name] is not None
-    }
-    if wanted["amount_fen"] is not None and not isinstance(wanted["amount_fen"], int):
-        raise ControlError(400, "wrong_value", "amount_fen is an integer")
-    on = _day(wanted["date"]) if wanted["date"] else None
-    if kind in OF_A_TRADE:
-        order = alipay_books.find(world, app_id, wanted["out_trade_no"] or "")
-        if order is None:
-            raise ControlError(404, "no_such_order", f"application {app_id} has no order {wanted['out_trade_no']}")
-        by_refund = wanted["out_request_no"] if kind == "refund" and mode != "extra" else None
-        proper_on = alipay_plants.day_of(world, kind, order, by_refund)
-        on = on or proper_on
-    if on is None:
-        raise ControlError(400, "wrong_keys", f"{kind} needs a date")
-    details |= {"mode": mode, "stranger": secrets.randbelow(10**15)}
-    alipay_plants.add(world, app_id, bill_type, kind, on, details)
-    return {"kind": kind, "app_id": app_id, "bill_type": bill_type, "date": on.isoformat(), **details}
-
-
-def _check(kind: str, bill_type: str, mode: str | None) -> None:
-    if kind not in KINDS:
-        raise ControlError(400, "wrong_value", f"kind is one of {list(KINDS)}")
-    if bill_type not in (TRADE_BILL, ACCOUNT_BILL):
-        raise ControlError(400, "wrong_value", f"bill_type is {TRADE_BILL} or {ACCOUNT_BILL}")
-    if kind in ("status", "cross_day") and bill_type != TRADE_BILL:
-        raise ControlError(400, "wrong_value", f"{kind} is planted in {TRADE_BILL}")
-    modes = {"refund": REFUND_MODES, "settlement": SETTLEMENT_MODES}.get(kind, ())
-    if mode is not None and mode not in modes:
-        raise ControlError(400, "wrong_value", f"mode of {kind} is one of {list(modes)}")
+    """POST /control/alipay/plants: one difference of each kind, chosen by the seed or by a trade's number."""
+    wanted = take(body, "app_id", "date", "kinds", seed=0, statement="trades", out_trade_no=None)
+    unknown = [kind for kind in wanted["kinds"] if kind not in list(Kind)]
+    if unknown or wanted["statement"] not in list(Statement):
+        known = [str(kind) for kind in Kind]
+        raise ControlError(400, "wrong_value", f"kinds: {known}; statement: trades, fund_flow, bank")
+    day, statement = _day(wanted["date"]), Statement(wanted["statement"])
+    with world.store.change():
+        made = [
+            alipay_plants.plant(
+                world,
+                wanted["app_id"],
+                day,
+                statement=statement,
+                kind=Kind(kind),
+                seed=wanted["seed"],
+                out_trade_no=wanted["out_trade_no"],
+            )
+            for kind in wanted["kinds"]
+        ]
+    return {"plants": [asdict(one) for one in made]}
 
 
 async def list_plants(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-    """GET /control/alipay/plants: everything planted."""
-    rows = world.store.rows("SELECT app_id, bill_type, bill_date AS date, kind, details FROM alipay_plants ORDER BY id")
-    return {"plants": [dict(row) for row in rows], "damage": list(DAMAGE)}
+    """GET /control/alipay/plants?app_id=."""
+    return {"plants": [asdict(one) for one in alipay_plants.of_merchant(world, asked(request, "app_id"))]}
 
 
-async def clear_plants(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-    """DELETE /control/alipay/plants: bills are right again."""
-    return {"removed": world.store.run("DELETE FROM alipay_plants")}
+async def forget_plants(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """DELETE /control/alipay/plants?app_id=: the merchant's bills tell the truth again."""
+    return {"forgotten": alipay_plants.forget(world, asked(request, "app_id"))}
 
 
 async def bank(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-    """GET /control/alipay/bank?app_id=&first=&last=: what arrives at the bank account on these days."""
-    first, last = _day(asked(request, "first")), _day(asked(request, "last"))
-    return {"lines": alipay_plants.bank_lines(world, asked(request, "app_id"), first, last)}
+    """GET /control/alipay/bank?app_id=&from=&to=: what arrived at the bank on these days, and as a bank's file."""
+    app_id, first, last = asked(request, "app_id"), _day(asked(request, "from")), _day(asked(request, "to"))
+    merchant = alipay_merchants.find(world.store, app_id)
+    if merchant is None:
+        raise ControlError(404, "no_such_merchant", f"no application {app_id}")
+    told = (_arrival(world, merchant, payout) for payout in alipay_lines.payouts(world, app_id, first, last))
+    lines = [line for line in told if line is not None]
+    rows = [
+        f"{line['arrived_on']},06:00:00,{yuan(line['amount_fen'])},,{SENDER},{line['memo']},{line['reference']}"
+        for line in lines
+    ]
+    return {"lines": lines, "csv": "".join(f"{row}\r\n" for row in [BANK_HEADER, *rows])}
+
+
+def _arrival(world: World, merchant: AlipayMerchant, payout: Payout) -> dict[str, Any] | None:
+    wrong = alipay_plants.of_day(world, merchant.app_id, payout.on, Statement.BANK)
+    if any(one.kind is Kind.SETTLEMENT_MISSING for one in wrong):
+        return None
+    collected_on = payout.on - timedelta(days=1)
+    return {
+        "arrived_on": payout.on.isoformat(),
+        "collected_on": collected_on.isoformat(),
+        "amount_fen": payout.amount_fen + sum(one.detail["by_fen"] for one in wrong),
+        "memo": f"{merchant.seller_id} {collected_on:%Y%m%d} 提现",
+        "reference": payout.flow_no,
+    }

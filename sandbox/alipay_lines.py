@@ -5,7 +5,7 @@ account. The whole balance of a day is paid out to the bank the next morning; wh
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from sandbox import alipay_books, clock
@@ -54,6 +54,19 @@ class TradeLine:
     request_no: str
     fee_fen: int
 
+    @property
+    def subject_key(self) -> str:
+        """What the row is about: a trade, or one refund of it."""
+        return f"{self.trade_no}/{self.request_no}"
+
+    def moved(self, by_fen: int) -> "TradeLine":
+        """The same with another amount."""
+        return replace(self, amount_fen=self.amount_fen + by_fen)
+
+    def charged(self, by_fen: int) -> "TradeLine":
+        """The same with a higher fee."""
+        return replace(self, fee_fen=self.fee_fen - by_fen)
+
 
 @dataclass(frozen=True, slots=True)
 class AccountLine:
@@ -68,6 +81,19 @@ class AccountLine:
     change_fen: int
     kind: str
     remark: str
+
+    @property
+    def subject_key(self) -> str:
+        """What the row is about: itself."""
+        return self.flow_no
+
+    def moved(self, by_fen: int) -> "AccountLine":
+        """The same with another amount."""
+        return replace(self, change_fen=self.change_fen + by_fen)
+
+    def charged(self, by_fen: int) -> "AccountLine":
+        """The same with more taken."""
+        return self.moved(-by_fen)
 
 
 @dataclass(frozen=True, slots=True)

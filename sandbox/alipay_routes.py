@@ -54,7 +54,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/control/alipay/books", control_route(alipay_control_bills.books)),
     ("GET", "/control/alipay/plants", control_route(alipay_control_bills.list_plants)),
     ("POST", "/control/alipay/plants", control_route(alipay_control_bills.plant)),
-    ("DELETE", "/control/alipay/plants", control_route(alipay_control_bills.clear_plants)),
+    ("DELETE", "/control/alipay/plants", control_route(alipay_control_bills.forget_plants)),
     ("GET", "/control/alipay/bank", control_route(alipay_control_bills.bank)),
     ("POST", "/control/alipay/forge", control_route(alipay_forge.forge)),
     ("GET", "/control/alipay/hostile", control_route(alipay_control.show_hostile)),

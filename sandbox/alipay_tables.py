@@ -37,8 +37,9 @@ CREATE TABLE IF NOT EXISTS alipay_attempts (
     status INTEGER, answer TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS alipay_attempts_by_notice ON alipay_attempts (notice_id);
 CREATE TABLE IF NOT EXISTS alipay_plants (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, app_id TEXT NOT NULL, bill_type TEXT NOT NULL, bill_date TEXT NOT NULL,
-    kind TEXT NOT NULL, details TEXT NOT NULL);
+    id INTEGER PRIMARY KEY AUTOINCREMENT, app_id TEXT NOT NULL, bill_date TEXT NOT NULL, statement TEXT NOT NULL,
+    kind TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS alipay_plants_by_day ON alipay_plants (app_id, bill_date, statement);
 CREATE TABLE IF NOT EXISTS alipay_bill_links (
     token TEXT PRIMARY KEY, app_id TEXT NOT NULL, bill_type TEXT NOT NULL, bill_date TEXT NOT NULL,
     expires_s REAL NOT NULL);

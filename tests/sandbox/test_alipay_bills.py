@@ -134,10 +134,11 @@ def test_an_account_bill_has_fees_payouts_and_balances(tmp_path: Path) -> None:
         assert [(row["业务类型"], row["支出金额（-元）"], row["账户余额（元）"]) for row in payout] == [
             ("提现", "-178.92", "0.00")
         ]
-        arrived = await payee.rig.control("GET", f"/alipay/bank?app_id={APP_ID}&first={day}&last={today(payee)}")
+        arrived = await payee.rig.control("GET", f"/alipay/bank?app_id={APP_ID}&from={day}&to={today(payee)}")
         assert [(line["amount_fen"], line["reference"]) for line in arrived["lines"]] == [
             (17892, payout[0]["账务流水号"])
         ]
+        assert ",178.92,,支付宝（中国）网络技术有限公司," in arrived["csv"]
         await payee.hostile(new_account_columns=True)
         newer = cells(await detail(payee, day, "signcustomer"))
         assert list(newer[0])[0] == "发生时间" and "业务描述" in newer[0]
@@ -218,51 +219,88 @@ HONEST: Rows = [
     ("WY2", "交易", "80.00", "-0.48"),
     ("WY1", "退款", "-23.45", "0.14"),
 ]
-PLANTS: list[tuple[dict[str, Any], Rows]] = [
-    ({"kind": "missing", "out_trade_no": "WY1"}, HONEST[1:]),
-    ({"kind": "duplicate", "out_trade_no": "WY2"}, [*HONEST, HONEST[1]]),
-    ({"kind": "amount", "out_trade_no": "WY2"}, [HONEST[0], ("WY2", "交易", "80.01", "-0.48"), HONEST[2]]),
-    (
-        {"kind": "amount", "out_trade_no": "WY2", "amount_fen": 7},
-        [HONEST[0], ("WY2", "交易", "0.07", "-0.48"), HONEST[2]],
-    ),
-    ({"kind": "fee", "out_trade_no": "WY2"}, [HONEST[0], ("WY2", "交易", "80.00", "-0.49"), HONEST[2]]),
-    ({"kind": "refund", "out_trade_no": "WY1", "out_request_no": "R1"}, HONEST[:2]),
-    (
-        {"kind": "refund", "out_trade_no": "WY1", "out_request_no": "R1", "mode": "amount"},
-        [*HONEST[:2], ("WY1", "退款", "-23.46", "0.14")],
-    ),
-    (
-        {"kind": "refund", "out_trade_no": "WY2", "mode": "extra", "amount_fen": 100},
-        [*HONEST, ("WY2", "退款", "-1.00", "0.00")],
-    ),
-    ({"kind": "extra", "out_trade_no": "NOBODY", "amount_fen": 500}, [*HONEST, ("NOBODY", "交易", "5.00", "-0.03")]),
-    ({"kind": "cross_day", "out_trade_no": "WY2"}, [HONEST[0], HONEST[2]]),
-    ({"kind": "unknown_type"}, [("WY1", "先享后付", "123.45", "-0.74"), *HONEST[1:]]),
-]
+
+
+def shown(lines: list[str]) -> Rows:
+    return [(row["商户订单号"], row["业务类型"], row["订单金额（元）"], row["服务费（元）"]) for row in cells(lines)]
+
+
+async def plant(payee: Payee, day: date, kind: str, number: str | None = None, statement: str = "trades") -> Any:
+    body = {"app_id": APP_ID, "date": str(day), "kinds": [kind], "statement": statement, "out_trade_no": number}
+    return (await payee.rig.control("POST", "/alipay/plants", body))["plants"][0]["detail"]
+
+
+async def forget(payee: Payee) -> None:
+    assert (await payee.rig.control("DELETE", f"/alipay/plants?app_id={APP_ID}"))["forgotten"] > 0
+
+
+def yuan(fen: int) -> str:
+    return f"{'-' if fen < 0 else ''}{abs(fen) // 100}.{abs(fen) % 100:02d}"
+
+
+def expected(kind: str, told: Any) -> Rows:
+    first, second, refund = HONEST
+    match kind:
+        case "missing_line" | "cross_day":
+            return [first, refund]
+        case "duplicate_line":
+            return [first, second, second, refund]
+        case "changed_amount":
+            return [first, ("WY2", "交易", yuan(8000 + told["by_fen"]), "-0.48"), refund]
+        case "changed_fee":
+            return [first, ("WY2", "交易", "80.00", yuan(-48 - told["by_fen"])), refund]
+        case "unknown_type":
+            return [first, ("WY2", "先享后付", "80.00", "-0.48"), refund]
+        case "refund_missing":
+            return [first, second]
+        case "refund_changed":
+            return [first, second, ("WY1", "退款", yuan(-2345 - told["by_fen"]), "0.14")]
+        case "refund_extra":
+            return [*HONEST, ("WY2", "退款", yuan(-told["amount_fen"]), "0.00")]
+        case "changed_status":
+            return [*HONEST, ("WY3", "交易", "50.00", "-0.30")]
+    fee_fen = (told["amount_fen"] * 60 + 5000) // 10000
+    return [*HONEST, (told["out_trade_no"], "交易", yuan(told["amount_fen"]), yuan(-fee_fen))]
 
 
 def test_planted_differences_are_in_the_file_and_its_totals_and_nowhere_else(tmp_path: Path) -> None:
+    about = {"refund_missing": "WY1", "refund_changed": "WY1", "changed_status": "WY3"}
+    kinds = ("missing_line", "extra_line", "duplicate_line", "changed_amount", "changed_fee", "unknown_type",
+             "cross_day", "refund_missing", "refund_changed", "refund_extra", "changed_status")  # fmt: skip
+
+    async def scene(payee: Payee) -> None:
+        advance_to(payee, 1, 11)
+        await payee.precreate("WY3", "50.00")
+        advance_to(payee, -1, 11)
+        day = await day_of_trades(payee)
+        for kind in kinds:
+            told = await plant(payee, day, kind, about.get(kind, "WY2"))
+            lines = await detail(payee, day)
+            assert shown(lines) == expected(kind, told), kind
+            count = sum(one == "交易" for _, one, _, _ in expected(kind, told))
+            assert any(line.startswith(f"#交易合计：{count}笔，") for line in lines)
+            await forget(payee)
+        assert shown(await detail(payee, day)) == HONEST
+        assert (await payee.rig.control("GET", f"/alipay/books?app_id={APP_ID}"))["total_fen"] == 20345
+
+    play(tmp_path, scene)
+
+
+def test_plants_are_chosen_by_the_seed_and_never_twice_the_same_line(tmp_path: Path) -> None:
     async def scene(payee: Payee) -> None:
         day = await day_of_trades(payee)
-        await payee.precreate("WY3", "50.00")
-        for plant, expected in PLANTS:
-            dated = plant if plant["kind"] not in ("extra", "unknown_type") else {**plant, "date": str(day)}
-            await payee.rig.control("POST", "/alipay/plants", {"app_id": APP_ID, **dated})
-            lines = await detail(payee, day)
-            rows = cells(lines)
-            found = [(r["商户订单号"], r["业务类型"], r["订单金额（元）"], r["服务费（元）"]) for r in rows]
-            assert found == expected, plant
-            count = sum(kind == "交易" for _, kind, _, _ in expected)
-            assert any(line.startswith(f"#交易合计：{count}笔，") for line in lines)
-            assert (await payee.rig.control("DELETE", "/alipay/plants"))["removed"] == 1
-        assert (await payee.rig.control("GET", f"/alipay/books?app_id={APP_ID}"))["total_fen"] == 20345
-        status = {"kind": "status", "app_id": APP_ID, "out_trade_no": "WY3", "date": str(day)}
-        await payee.rig.control("POST", "/alipay/plants", status)
-        assert cells(await detail(payee, day))[-1]["商户订单号"] == "WY3"
-        await payee.rig.control("POST", "/alipay/plants", {**status, "out_trade_no": "WY1"}, status=409)
-        await payee.rig.control("POST", "/alipay/plants", {"kind": "nonsense", "app_id": APP_ID}, status=400)
-        await payee.rig.control("POST", "/alipay/plants", {"kind": "extra", "app_id": APP_ID}, status=400)
+        wanted = {"app_id": APP_ID, "date": str(day), "kinds": ["missing_line", "changed_amount"], "seed": 5}
+        first = (await payee.rig.control("POST", "/alipay/plants", wanted))["plants"]
+        assert {one["detail"]["out_trade_no"] for one in first} == {"WY1", "WY2"}
+        listed = await payee.rig.control("GET", f"/alipay/plants?app_id={APP_ID}")
+        assert listed["plants"] == first
+        await payee.rig.control("POST", "/alipay/plants", {**wanted, "kinds": ["missing_line"]}, status=409)
+        await forget(payee)
+        again = (await payee.rig.control("POST", "/alipay/plants", wanted))["plants"]
+        assert [one["detail"] for one in again] == [one["detail"] for one in first]
+        for wrong in ({"kinds": ["nonsense"]}, {"statement": "nothing"}, {"kinds": ["settlement_off"]}):
+            await payee.rig.control("POST", "/alipay/plants", {**wanted, **wrong}, status=400)
+        await payee.rig.control("POST", "/alipay/plants", {**wanted, "kinds": ["changed_status"]}, status=409)
 
     play(tmp_path, scene)
 
@@ -270,9 +308,7 @@ def test_planted_differences_are_in_the_file_and_its_totals_and_nowhere_else(tmp
 def test_what_crosses_the_day_stands_in_the_next_bill(tmp_path: Path) -> None:
     async def scene(payee: Payee) -> None:
         day = await day_of_trades(payee)
-        await payee.rig.control(
-            "POST", "/alipay/plants", {"kind": "cross_day", "app_id": APP_ID, "out_trade_no": "WY2"}
-        )
+        await plant(payee, day, "cross_day", "WY2")
         advance_to(payee, 1, 10)
         rows = cells(await detail(payee, day + timedelta(days=1)))
         assert [row["商户订单号"] for row in rows] == ["WY2"]
@@ -284,31 +320,32 @@ def test_what_crosses_the_day_stands_in_the_next_bill(tmp_path: Path) -> None:
 def test_the_account_bill_and_the_bank_can_be_wrong_too(tmp_path: Path) -> None:
     async def scene(payee: Payee) -> None:
         day = await day_of_trades(payee)
-        bank = f"/alipay/bank?app_id={APP_ID}&first={day}&last={today(payee)}"
-        for kind, expected in (("missing", 5), ("duplicate", 7), ("fee", 6), ("amount", 6)):
-            plant = {"kind": kind, "app_id": APP_ID, "out_trade_no": "WY2", "bill_type": "signcustomer"}
-            honest = cells(await detail(payee, day, "signcustomer"))
-            await payee.rig.control("POST", "/alipay/plants", plant)
+        honest = cells(await detail(payee, day, "signcustomer"))
+        counts = {"missing_line": 5, "duplicate_line": 7, "extra_line": 7, "changed_fee": 6, "changed_amount": 6}
+        for kind, count in counts.items():
+            await plant(payee, day, kind, "WY2", "fund_flow")
             rows = cells(await detail(payee, day, "signcustomer"))
-            assert len(rows) == expected and rows != honest
-            assert len(cells(await detail(payee, day))) == 3
-            await payee.rig.control("DELETE", "/alipay/plants")
-        plant = {"kind": "settlement", "app_id": APP_ID, "date": str(today(payee))}
-        await payee.rig.control("POST", "/alipay/plants", plant)
-        assert (await payee.rig.control("GET", bank))["lines"][0]["amount_fen"] == 17893
-        await payee.rig.control("POST", "/alipay/plants", {**plant, "mode": "missing"})
+            assert len(rows) == count and rows != honest, kind
+            assert shown(await detail(payee, day)) == HONEST
+            await forget(payee)
+        bank = f"/alipay/bank?app_id={APP_ID}&from={day}&to={today(payee)}"
+        told = await plant(payee, today(payee), "settlement_off", None, "bank")
+        assert (await payee.rig.control("GET", bank))["lines"][0]["amount_fen"] == 17892 + told["by_fen"]
+        await plant(payee, today(payee), "settlement_missing", None, "bank")
         assert (await payee.rig.control("GET", bank))["lines"] == []
 
     play(tmp_path, scene)
 
 
-@pytest.mark.parametrize("kind", ["cut", "totals", "unknown_column", "padded_comments", "cut_archive"])
+@pytest.mark.parametrize(
+    "kind", ["cut_in_half", "totals_disagree", "unknown_column", "padded_comments", "cut_on_the_way"]
+)
 def test_a_bill_can_be_damaged(tmp_path: Path, kind: str) -> None:
     async def scene(payee: Payee) -> None:
         day = await day_of_trades(payee)
         honest = await detail(payee, day)
-        await payee.rig.control("POST", "/alipay/plants", {"kind": kind, "app_id": APP_ID, "date": str(day)})
-        if kind == "cut_archive":
+        await plant(payee, day, kind)
+        if kind == "cut_on_the_way":
             with pytest.raises(zipfile.BadZipFile):
                 await detail(payee, day)
             return
@@ -316,9 +353,9 @@ def test_a_bill_can_be_damaged(tmp_path: Path, kind: str) -> None:
         content = files[f"{SELLER_ID}0156_{day:%Y%m%d}_业务明细.csv"]
         text = content.decode("gbk", errors="replace").split("\r\n")
         assert text != honest
-        if kind == "cut":
+        if kind == "cut_in_half":
             assert len(content) == len("\r\n".join(honest).encode("gbk")) // 2
-        if kind == "totals":
+        if kind == "totals_disagree":
             assert "#交易合计：3笔，商家实收共203.45元，商家优惠共0.00元" in text
         if kind == "unknown_column":
             assert text[4].endswith("备注,神秘金额（元）") and len(cells(text)) == 3
