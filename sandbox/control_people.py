@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox import tokens, users
+from sandbox import tokens, users, web_login
 from sandbox.control_edge import asked, take
 from sandbox.errors import ControlError
 from sandbox.store import Row
@@ -97,6 +97,16 @@ async def phone_code(world: World, request: web.Request, body: dict[str, Any]) -
     """POST /control/users/{user_id}/phone-code: what the phone number button gives."""
     app = _app(world, take(body, "appid")["appid"])
     return {"code": users.new_code(world, _user_id(world, request), app["appid"], users.PHONE)}
+
+
+async def oauth_code(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """POST /control/users/{user_id}/oauth-code: what the web login brings; with `snapshot` of an anonymous visitor."""
+    wanted = take(body, "appid", scope=web_login.BASE, snapshot=False)
+    if wanted["scope"] not in web_login.SCOPES:
+        raise ControlError(400, "wrong_value", f"scope is one of {web_login.SCOPES}")
+    app = _app(world, wanted["appid"])
+    purpose = web_login.SNAPSHOT if wanted["snapshot"] else wanted["scope"]
+    return {"code": users.new_code(world, _user_id(world, request), app["appid"], purpose)}
 
 
 async def openid(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:

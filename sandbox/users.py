@@ -52,7 +52,8 @@ def _known_code(world: World, code: str, purpose: str) -> Row | None:
     return None if row is None or world.now_s() - row["created_s"] > CODE_LIFE_S else row
 
 
-def _use_up(world: World, code: Row) -> None:
+def use_up(world: World, code: Row) -> None:
+    """A code works once."""
     world.store.run("UPDATE codes SET used_s = ? WHERE code = ?", world.now_s(), code["code"])
 
 
@@ -67,7 +68,7 @@ async def code_to_session(call: ApiCall) -> dict[str, Any]:
         raise ApiError(40029, "invalid code")
     if code["used_s"] is not None:
         raise ApiError(40163, "code been used")
-    _use_up(world, code)
+    use_up(world, code)
     openid = openid_of(world, code["user_id"], app["appid"])
     session_key = base64.b64encode(secrets.token_bytes(16)).decode()
     world.store.run(ROTATE, session_key, app["appid"], openid)
@@ -107,7 +108,7 @@ async def phone_number(call: ApiCall) -> dict[str, Any]:
     user = world.store.row("SELECT * FROM users WHERE user_id = ?", code["user_id"])
     if user is None:
         raise ApiError(40029, "code is invalid")
-    _use_up(world, code)
+    use_up(world, code)
     phone = user["phone"]
     return {
         "errcode": 0,

@@ -18,6 +18,7 @@ from sandbox import (
     statements,
     tokens,
     users,
+    web_login,
 )
 from sandbox.api_edge import api_route
 from sandbox.control_edge import control_route
@@ -60,6 +61,7 @@ PAY_ROUTES: tuple[tuple[str, str, Handler], ...] = (
 )
 API_ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/sns/jscode2session", api_route(users.code_to_session)),
+    ("GET", "/sns/oauth2/access_token", api_route(web_login.access_token)),
     ("GET", "/wxa/checksession", api_route(users.check_session)),
     ("POST", "/wxa/business/getuserphonenumber", api_route(users.phone_number)),
     ("GET", "/cgi-bin/token", api_route(tokens.classic, script="token")),
@@ -71,6 +73,8 @@ API_ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/wxa/sec/order/upload_shipping_info", api_route(shipping.upload)),
 )
 PAGE_ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/connect/oauth2/authorize", web_login.authorize),
+    ("GET", "/connect/oauth2/user", web_login.choose),
     ("GET", "/cgi-bin/mmpayweb-bin/checkmweb", h5.show),
     ("GET", "/cashier/{prepay_id}", cashier.show),
     ("POST", "/cashier/{prepay_id}/pay", cashier.pay),
@@ -90,6 +94,7 @@ CONTROL_ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/control/users", control_route(control_people.create_user)),
     ("POST", "/control/users/{user_id}/login-code", control_route(control_people.login_code)),
     ("POST", "/control/users/{user_id}/phone-code", control_route(control_people.phone_code)),
+    ("POST", "/control/users/{user_id}/oauth-code", control_route(control_people.oauth_code)),
     ("POST", "/control/users/{user_id}/follow", control_route(control_people.follow)),
     ("POST", "/control/users/{user_id}/unfollow", control_route(control_people.unfollow)),
     ("POST", "/control/users/{user_id}/consent", control_route(control_people.consent)),
