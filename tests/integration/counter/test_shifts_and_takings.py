@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from backend.kernel import failpoints
 from backend.kernel.audit import Actor
 from backend.kernel.errors import Conflict, Invalid, NotFound
 from backend.ledger import balances
@@ -183,19 +184,29 @@ async def test_a_difference_needs_words_and_a_shift_closes_once(play: Stage, des
         await desk.close(50_000)
 
 
-async def test_closing_and_taking_at_once_never_loses_money_from_the_count(play: Stage, desk: Counter) -> None:
+async def test_a_shift_closes_behind_a_taking_that_is_under_way(play: Stage, desk: Counter) -> None:
+    at_once = await counter(play, float_fen=0)
+    failpoints.arm("settle.before_commit", "sleep:0.5", times=1)
+    taking = asyncio.create_task(at_once.take(await play.bill(500), amount_fen=500))
+    async with asyncio.timeout(5):
+        while not await play.count("pg_stat_activity WHERE state = 'idle in transaction' AND pid <> pg_backend_pid()"):
+            await asyncio.sleep(0.01)
+    report = await at_once.close(500)
+    await taking
+    assert (report.over_fen, report.drawer_fen) == (0, 500)
+    await sound(play.res)
+
+
+async def test_closing_and_taking_at_once_end_in_one_order_or_the_other(play: Stage, desk: Counter) -> None:
     for _ in range(4):
         at_once = await counter(play, float_fen=0)
         bill = await play.bill(500)
         await asyncio.gather(at_once.take(bill, amount_fen=500), at_once.close(500, "清点"), return_exceptions=True)
+        assert (await at_once.report()).drawer_fen == 500
         await sound(play.res)
-        report = await at_once.report()
-        if report.shift.state is ShiftState.CLOSED:
-            assert report.drawer_fen == 500
 
 
-async def test_two_orders_of_a_stranger_and_the_counter(play: Stage, desk: Counter) -> None:
-    """Somebody else of the family asks for it online at this moment: the counter closes that order, and takes."""
+async def test_the_counter_takes_what_somebody_of_the_family_is_asked_for_online(play: Stage, desk: Counter) -> None:
     bill = await play.bill()
     online = await play.ready(bill, who=play.family)
     taken = await desk.take(bill, amount_fen=26_805)
