@@ -74,11 +74,12 @@ def load(
     """Parse a merchant's keys, once; KeyRefused names the one that is no good.
 
     `platform_keys` maps a serial or a `PUB_KEY_ID_…` to the PEM of a certificate or public key. It may be empty: then
-    `WechatPayV3.fetch_certificates` is the first call. A public key's id is sent with every request (section 4.2).
+    `WechatPayV3.fetch_certificates` is the first call. The last public key's id is sent with every request,
+    so that the platform signs with a key that we hold (section 4.2).
     """
     if len(api_v3_key.encode()) != API_V3_KEY_BYTES:
         raise KeyRefused("APIv3 密钥应为 32 个字符。")
-    public_key_id = next((serial for serial in platform_keys if serial.startswith(PUBLIC_KEY_PREFIX)), None)
+    public_key_id = max((serial for serial in platform_keys if serial.startswith(PUBLIC_KEY_PREFIX)), default=None)
     return Merchant(
         mchid=mchid,
         appid=appid,
