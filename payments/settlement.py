@@ -6,13 +6,14 @@ becomes a difference and stands in suspense (F-10); zero rows changed is not suc
 its bills after it. Nothing here calls the network.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
 from backend.kernel import audit, outbox
 from backend.kernel.audit import Actor
-from backend.kernel.db import Record, Tx
+from backend.kernel.db import Again, Record, Tx
 from backend.kernel.errors import AppError
 from backend.kernel.failpoints import failpoint
 from payments import differences, sql
@@ -121,10 +122,11 @@ async def _apply(tx: Tx, found: Record) -> DifferenceClass | None:
     """Mark what the order pays as paid; a problem when that has been paid otherwise, and then nothing is changed."""
     if found["order_state"] == OrderState.PAID or found["attempt_state"] == AttemptState.PAID:
         return DifferenceClass.SECOND_PAYMENT
-    closed = found["order_state"] == OrderState.CLOSED
+    closed, by_kind = found["order_state"] == OrderState.CLOSED, _lines(found)
     try:
-        for kind, lines in _lines(found).items():
-            await PAYABLES[kind].apply_paid(tx, lines=lines, clearing_account=found["clearing_account"])
+        async with tx.savepoint() if len(by_kind) > 1 else nullcontext():
+            for kind in sorted(by_kind):
+                await PAYABLES[kind].apply_paid(tx, lines=by_kind[kind], clearing_account=found["clearing_account"])
     except AlreadyPaid:
         return DifferenceClass.LATE_PAYMENT if closed else DifferenceClass.SECOND_PAYMENT
     return None
@@ -152,8 +154,10 @@ async def _move_to_paid(tx: Tx, merchant: Merchant, found: Record, *, trade: Tra
         found["inbox_id"],
         merchant.channel.value,
     )
-    if moved is None or moved["orders"] != 1 or moved["attempts"] != 1 or moved["disputed_refunding_fen"]:
+    if moved is None or moved["orders"] != 1 or moved["attempts"] != 1:
         raise NothingMoved
+    if moved["disputed_refunding_fen"]:
+        raise Again
     if moved["disputed_refunding_fen"] is not None:
         await differences.withdraw(tx, merchant.channel, transaction_no=trade.transaction_no or "")
     if found["order_state"] == OrderState.CLOSED:

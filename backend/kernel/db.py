@@ -43,7 +43,13 @@ _AWAY = (
 )
 _REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, DBConnectionError)
 _BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
-_REPEAT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class Again(Exception):
+    """What a transaction had read before its lock is no longer so: `transact` runs it again."""
+
+
+_REPEAT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, Again)
 
 
 class Record(Protocol):
@@ -131,11 +137,15 @@ class Tx:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        """A nested transaction: an error inside undoes only what happened inside."""
+        """A nested transaction: an error inside undoes only what happened inside, what was added there included."""
         await self.flush()
-        async with self._connection.transaction():
-            yield
-            await self.flush()
+        try:
+            async with self._connection.transaction():
+                yield
+                await self.flush()
+        except BaseException:
+            self._added.clear()
+            raise
 
     async def copy(self, table: str, *, columns: Sequence[str], rows: AsyncIterable[bytes]) -> None:
         """COPY `rows`, in PostgreSQL's text format, into `columns` of `table`."""

@@ -12,6 +12,7 @@ from backend.kernel.resources import Resources
 from payments import asking, closing, merchants, prepay
 from payments.asking import Said
 from payments.channels.wechat_v3 import WechatPayV3
+from payments.merchants import Merchant
 from tests.conftest import Client, Run, Sandbox
 from tests.factories_payments import Stage, stage
 
@@ -27,7 +28,7 @@ def play(sandbox_res: Resources, sandbox: Sandbox, run: Run) -> Stage:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a second for the channel, so that its silence is a short one."""
 
-    def channel(res: Resources) -> WechatPayV3:
+    def channel(res: Resources, merchant: Merchant) -> WechatPayV3:
         return WechatPayV3(res.egress, res.clock, res.settings.wechat_pay_url, total_s=0.5)
 
     monkeypatch.setattr(merchants, "channel", channel)
