@@ -5,17 +5,19 @@ books.
 """
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
 
-from sandbox import merchants, notices, pay_auth, pay_books
+from sandbox import merchants, notices, pay_auth, pay_books, refund_books
 from sandbox.control_edge import take
 from sandbox.errors import ControlError
 from sandbox.merchants import Merchant
+from sandbox.notices import Event
 from sandbox.notifications import POSTMAN
 from sandbox.pay_books import Order
+from sandbox.refund_books import RefundState
 from sandbox.world import World
 
 KINDS = (
@@ -34,29 +36,62 @@ UNKNOWN_SERIAL = "PUB_KEY_ID_0000999999999999999999999999"
 LATEST_ORDER = "SELECT out_trade_no FROM orders WHERE mchid = ? ORDER BY created_s DESC LIMIT 1"
 
 
+@dataclass(frozen=True, slots=True)
+class Falsehood:
+    """What a false callback tells, as which event, and where."""
+
+    url: str
+    plaintext: str
+    event: Event
+
+
 async def forge(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
     """POST /control/forge: send one such callback now; answers the merchant's status and body."""
-    wanted = take(body, "kind", "mchid", out_trade_no=None, amount_fen=None)
+    wanted = take(body, "kind", "mchid", out_trade_no=None, out_refund_no=None, amount_fen=None)
     kind = wanted["kind"]
     if kind not in KINDS:
         raise ControlError(400, "wrong_value", f"kind is one of {list(KINDS)}")
     merchant = merchants.find(world.store, wanted["mchid"])
     if merchant is None or not merchant.apiv3_key:
         raise ControlError(404, "no_such_merchant", f"no merchant {wanted['mchid']} with an APIv3 key")
-    order = _order(world, merchant, wanted["out_trade_no"])
-    plaintext = _plaintext(world, order, kind, wanted["amount_fen"])
-    notification_id, text = notices.fresh(world, merchant, plaintext)
+    tell = _false_payment if wanted["out_refund_no"] is None else _false_refund
+    false = tell(world, merchant, kind, wanted)
+    notification_id, text = notices.fresh(world, merchant, false.plaintext, false.event)
     headers = _headers(world, request, merchant, kind, text.encode())
-    attempt = await request.app[POSTMAN].post(order.notify_url, headers, text.encode())
+    attempt = await request.app[POSTMAN].post(false.url, headers, text.encode())
     return {
         "id": notification_id,
         "status": attempt.status,
         "body": attempt.answer,
         "outcome": attempt.outcome,
-        "url": order.notify_url,
+        "url": false.url,
         "request": {"headers": headers, "body": text},
-        "plaintext": json.loads(plaintext),
+        "plaintext": json.loads(false.plaintext),
     }
+
+
+def _false_payment(world: World, merchant: Merchant, kind: str, wanted: dict[str, Any]) -> Falsehood:
+    order = _order(world, merchant, wanted["out_trade_no"])
+    return Falsehood(order.notify_url, _plaintext(world, order, kind, wanted["amount_fen"]), notices.PAID)
+
+
+def _false_refund(world: World, merchant: Merchant, kind: str, wanted: dict[str, Any]) -> Falsehood:
+    """What the callback tells: the refund as done, wrong in the one thing that `kind` names."""
+    refund = refund_books.find(world, merchant.mchid, wanted["out_refund_no"])
+    if refund is None or not refund.notify_url:
+        raise ControlError(404, "no_such_refund", "a forged callback needs a refund whose notify_url it can use")
+    told = replace(refund, state=RefundState.SUCCESS, success_s=refund.success_s or world.now_s())
+    match kind:
+        case "wrong_amount":
+            told = replace(told, amount_fen=wanted["amount_fen"] or told.amount_fen + 1)
+        case "wrong_mchid":
+            told = replace(told, mchid="1900000001")
+        case "unknown_order":
+            told = replace(told, out_refund_no="NOBODY" + told.out_refund_no[:40])
+        case "wrong_appid" | "wrong_currency":
+            raise ControlError(400, "wrong_value", f"a refund's callback tells nothing that {kind} could change")
+    plaintext = pay_books.to_json(refund_books.told(told))
+    return Falsehood(refund.notify_url, plaintext, refund_books.EVENTS[RefundState.SUCCESS])
 
 
 def _order(world: World, merchant: Merchant, out_trade_no: str | None) -> Order:

@@ -258,3 +258,25 @@ def test_refunds_end_by_hand_and_outlive_a_restart(tmp_path: Path) -> None:
         assert (await rig.control("GET", path))["state"] == "CLOSED"
 
     play(tmp_path, scene)
+
+
+def test_a_forged_refund_callback_is_wrong_in_one_way_and_leaves_the_books_alone(tmp_path: Path) -> None:
+    async def scene(rig: Rig) -> None:
+        async with catcher(rig) as merchant:
+            await paid(rig)
+            await rig.control("PUT", "/hostile", {"refund_delay_s": 3600})
+            await refund(rig, "RF1", 345, notify_url=merchant.url)
+            for kind, signed in {"bad_signature": False, "wrong_amount": True, "unknown_order": True}.items():
+                body = {"kind": kind, "mchid": vectors.MCHID, "out_refund_no": "RF1"}
+                answer = await rig.control("POST", "/forge", body)
+                told = merchant.caught[-1]
+                assert (answer["status"], told.is_genuine()) == (204, signed), kind
+                assert told.json["event_type"] == "REFUND.SUCCESS"
+                opened = told.opened()
+                assert (opened["amount"]["refund"] == 345) is (kind != "wrong_amount")
+                assert (opened["out_refund_no"] == "RF1") is (kind != "unknown_order")
+            await rig.control("POST", "/forge", {**body, "kind": "wrong_appid"}, status=400)
+            await rig.control("POST", "/forge", {**body, "out_refund_no": "RF9"}, status=404)
+            assert await state_of(rig, "RF1") == "PROCESSING"
+
+    play(tmp_path, scene)
