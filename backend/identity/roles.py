@@ -64,6 +64,12 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "payment.ask": frozenset({A, M, C}),
     "difference.read": frozenset({A, M, C}),
     "difference.resolve": frozenset({A, M, C}),
+    "difference.write_off_propose": frozenset({A, M, C}),
+    "difference.write_off_approve": frozenset({A, M}),
+    # Reconciliation and the bank need a role for all of the company.
+    "reconciliation.read": frozenset({A, M, C}),
+    "reconciliation.run": frozenset({A, M, C}),
+    "bank.import": frozenset({A, M, C}),
     # Refunds: who asks never approves; `request_more` lifts the limit of a day (D6).
     "refund.read": frozenset({A, M, C}),
     "refund.request": frozenset({A, M, C}),
