@@ -57,8 +57,10 @@ from payments.counter import admin as counter_admin
 from payments.counter import checks as counter_checks
 from payments.counter import handlers as counter_handlers
 from payments.counter import receipt_admin
+from payments.reconcile import admin as reconcile_admin
 from payments.reconcile import checks as reconcile_checks
 from payments.reconcile import handlers as reconcile_handlers
+from payments.reconcile import writing_off
 from workers import checks as worker_checks
 from workers import housekeeping, jobs, resealing
 
@@ -102,6 +104,7 @@ ROUTES: tuple[Route, ...] = (
     *refund_admin.ROUTES,
     *counter_admin.ROUTES,
     *receipt_admin.ROUTES,
+    *reconcile_admin.ROUTES,
     *callbacks.ROUTES,
 )
 
@@ -110,6 +113,7 @@ APPROVALS: Mapping[str, ApprovalKind] = {
     **roster_exports.APPROVALS,
     **fee_approvals.APPROVALS,
     **payment_approvals.APPROVALS,
+    **writing_off.APPROVALS,
 }
 
 HANDLERS: Mapping[str, Handler] = {
