@@ -5,6 +5,7 @@ from typing import Any
 
 from tests import factories
 from tests.conftest import Answered, Client
+from tests.factories_alipay import alipay
 from tests.factories_counter import Counter, counter, voucher_no, work_all
 from tests.factories_payments import Stage, sound
 
@@ -127,6 +128,48 @@ async def test_a_code_is_shown_scanned_paid_and_asked_about(play: Stage, desk: C
     assert await play.bill_state(bill) == "PAID"
     await work_all(play)
     await play.balanced()
+
+
+async def test_a_code_of_alipay_is_scanned_and_paid(play: Stage, desk: Counter, sandbox_client: Client) -> None:
+    pay, bill = await alipay(play), await play.bill(1_000)
+    client = sandbox_client.of(desk.cashier.token)
+    shown = await client.post("/admin/v1/counter/codes", {"lines": [{"id": str(bill)}], "channel": "alipay"})
+    assert shown.status == 201, shown.body
+    assert shown.json["qr_text"].startswith("http")
+    await pay.scans(shown.json["order_id"])
+    await pay.pays(shown.json["order_id"])
+    await pay.deliver()
+    assert await play.bill_state(bill) == "PAID"
+    await work_all(play)
+    await sound(play.res)
+
+
+async def test_prepaid_money_is_taken_in_cash_and_given_back(
+    play: Stage, desk: Counter, sandbox_client: Client
+) -> None:
+    client = sandbox_client.of(desk.cashier.token)
+    body = {"house_id": str(play.house_id), "purpose": "property"}
+    account = (await client.post("/admin/v1/prepaid-accounts", body)).json["id"]
+    topped = taking(account, 5_000)
+    topped["lines"] = [{"kind": "prepaid", "id": account, "amount_fen": 5_000}]
+    taken = await client.post("/admin/v1/counter/takings", topped)
+    assert taken.status == 201, taken.body
+    await work_all(play)
+    void = await client.post(f"/admin/v1/counter/vouchers/{taken.json['voucher_id']}/void", {"reason": "住户退租"})
+    manager = sandbox_client.of((await factories.staff(play.res, play.place, "manager")).token)
+    decision = {"approve": True, "note": "同意"}
+    assert (await manager.post(f"/admin/v1/approvals/{void.json['approval_id']}/decision", decision)).status == 200
+    path = f"/admin/v1/counter/refunds/{void.json['refund_id']}/pay-out"
+    elsewhere = await factories.community(play.res, "LL02", company_id=play.place.company_id)
+    stranger = sandbox_client.of((await factories.staff(play.res, elsewhere, "cashier")).token)
+    await stranger.post("/admin/v1/counter/shifts", {"community_id": str(elsewhere.id), "float_fen": 50_000})
+    assert (await stranger.get("/admin/v1/counter/refunds")).json["items"] == []
+    assert (await stranger.post(path, {"voucher_no": voucher_no()})).status == 404
+    assert (await stranger.post("/admin/v1/counter/takings", {**topped, "voucher_no": voucher_no()})).status == 404
+    paid = await client.post(path, {"voucher_no": voucher_no()})
+    assert (paid.status, paid.json["amount_fen"]) == (201, 5_000), paid.body
+    await work_all(play)
+    await sound(play.res)
 
 
 async def test_a_code_that_nobody_scanned_gives_way_to_cash(play: Stage, desk: Counter, sandbox_client: Client) -> None:
