@@ -541,7 +541,35 @@ COUNTER = {
     "GET /api/v1/payments/{payment_id}/receipt/paper": row("resident", "13444YY3 3333333 333"),
 }  # fmt: skip
 
+# Merchants and bank accounts are the company's; a difference is its community's.
+RECONCILIATION = {
+    "GET /admin/v1/reconciliation-runs": row("reconciliation.read", "13333333 333344Y 4o3", Y="merchant"),
+    "POST /admin/v1/reconciliation-runs": row(
+        "reconciliation.run", "13333333 333344Y 443", status=201, writes="outbox audit_entry idempotency"
+    ),
+    "GET /admin/v1/reconciliation-runs/{run_id}": row("reconciliation.read", "13333333 333344Y 443", Y="merchant"),
+    "GET /admin/v1/reconciliation-runs/{run_id}/differences": row(
+        "reconciliation.read", "13333333 333344Y 443", Y="difference"
+    ),
+    "POST /admin/v1/differences/{difference_id}/write-off": row(
+        "difference.write_off_propose", "13333333 3333YYY 443", status=201, writes="approval audit_entry idempotency"
+    ),
+    "GET /admin/v1/bank-layouts": row("bank.import", "13333333 333344Y 4o3"),
+    "POST /admin/v1/bank-layouts": row(
+        "bank.import", "13333333 333344Y 4o3", status=201, writes="bank_layout audit_entry idempotency"
+    ),
+    "POST /admin/v1/bank-files/preview": row("bank.import", "13333333 333344Y 443"),
+    "POST /admin/v1/bank-files": row(
+        "bank.import", "13333333 333344Y 443", status=201, writes="bank_file bank_line audit_entry"
+    ),
+    "GET /admin/v1/bank-lines": row("bank.import", "13333333 333344Y 4o3"),
+    "POST /admin/v1/bank-lines/{number}/set-aside": row(
+        "bank.import", "13333333 333344Y 443", writes="bank_line audit_entry"
+    ),
+    "GET /admin/v1/closing-day": row("reconciliation.read", "13333333 333344Y 4o3"),
+}  # fmt: skip
+
 MATRIX: Mapping[str, Row] = {
     **SYSTEM, **RESIDENTS, **PREPAID, **OWN_ACCOUNT, **STAFF, **PROPERTY, **ROSTER, **FEES, **MESSAGES, **PAYMENTS,
-    **COUNTER,
+    **COUNTER, **RECONCILIATION,
 }  # fmt: skip
