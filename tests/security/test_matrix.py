@@ -12,12 +12,26 @@ import pytest
 from backend.composition import ROUTES
 from backend.kernel.http import Route
 from tests.conftest import Answered
-from tests.security import requests_counter, requests_money, requests_prepaid, requests_resident, requests_staff
+from tests.security import (
+    requests_counter,
+    requests_money,
+    requests_prepaid,
+    requests_reconcile,
+    requests_resident,
+    requests_staff,
+)
 from tests.security.matrix import COLUMNS, MATRIX, Row
 from tests.security.prepared import REQUESTS, Prepared
 from tests.security.world import PRINCIPALS, SIDES, Who, World
 
-REGISTERED = (requests_counter, requests_money, requests_prepaid, requests_resident, requests_staff)
+REGISTERED = (
+    requests_counter,
+    requests_money,
+    requests_prepaid,
+    requests_reconcile,
+    requests_resident,
+    requests_staff,
+)
 DENIED = {"1": 401, "3": 403, "4": 404}
 BY_KEY = {f"{route.method} {route.path}": route for route in ROUTES}
 KEYS = sorted(MATRIX, key=lambda key: (bool(MATRIX[key].writes), list(MATRIX).index(key)))
