@@ -49,6 +49,7 @@ BEGIN = """
 UPDATE alipay_orders SET trade_no = ?, created_s = ?, expires_s = ?, status = 'WAIT_BUYER_PAY', buyer_id = ?
 WHERE app_id = ? AND out_trade_no = ?
 """
+RENEW = "UPDATE alipay_orders SET token = ?, token_expires_s = ? WHERE app_id = ? AND out_trade_no = ?"
 PAY = """
 UPDATE alipay_orders SET status = 'TRADE_SUCCESS', paid_s = ?, buyer_id = ?, closed_s = NULL
 WHERE app_id = ? AND out_trade_no = ?
@@ -154,6 +155,15 @@ def insert(world: World, order: Order) -> None:
     places = ", ".join("?" * len(Order.__slots__))
     values = (getattr(order, name) for name in Order.__slots__)
     world.store.run(f"INSERT INTO alipay_orders VALUES ({places})", *values)  # noqa: S608 - question marks alone
+
+
+def renewed(world: World, order: Order) -> Order:
+    """The order with a living code: a dead one that nobody scanned is replaced when it is asked for again."""
+    now_s = world.now_s()
+    if order.status is not Status.NONE or now_s < order.token_expires_s:
+        return order
+    world.store.run(RENEW, new_token(), now_s + TOKEN_LIFE_S, order.app_id, order.out_trade_no)
+    return _again(world, order)
 
 
 def _again(world: World, order: Order) -> Order:

@@ -21,7 +21,7 @@ async def precreate(call: Call) -> dict[str, Any]:
     known = alipay_books.find(call.world, call.merchant.app_id, call.content["out_trade_no"])
     if known is not None and alipay_hostile.is_on(call.world, "refuse_repeated_precreate"):
         raise business("APPLY_PC_MERCHANT_CODE_ERROR", "申请二维码失败，该订单号已申请过二维码")
-    order = ordered(call, Product.PRECREATE, known)
+    order = alipay_books.renewed(call.world, ordered(call, Product.PRECREATE, known))
     if alipay_hostile.spend(call.world, "notice_before_answer"):
         alipay_books.pay(call.world, order)
         await call.request.app[ALIPAY_POSTMAN].flush()

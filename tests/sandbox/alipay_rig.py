@@ -225,10 +225,10 @@ async def listener(payee: Payee) -> AsyncIterator[Listener]:
 
 
 def play(data_dir: Path, scene: Callable[[Payee], Awaitable[None]]) -> None:
-    """Run a scene with a registered merchant against a fresh sandbox; Alipay's keys are key P of the vectors."""
-    names = ("public-mode-key", "certificate-key", "alipay-key", "alipay-certificate-key", "alipay-root-key")
-    for name in names:
+    """Run a scene with a registered merchant against a fresh sandbox; Alipay signs with key P, its root with key M."""
+    for name in ("public-mode-key", "certificate-key", "alipay-key", "alipay-certificate-key"):
         (data_dir / f"{name}.pem").write_text(vectors.private_pem(vectors.key_p()))
+    (data_dir / "alipay-root-key.pem").write_text(vectors.private_pem(vectors.key_m()))
 
     async def run() -> None:
         async with aiohttp.ClientSession() as http:

@@ -29,14 +29,15 @@ def test_there_is_no_trade_before_the_scan(tmp_path: Path) -> None:
 def test_a_code_that_was_closed_here_can_still_be_paid_for_two_hours(tmp_path: Path) -> None:
     async def scene(payee: Payee) -> None:
         await payee.precreate()
-        await payee.precreate("WY3")
+        second = await payee.precreate("WY3")
         assert (await payee.close()).sub_code == "ACQ.TRADE_NOT_EXIST"
         payee.rig.advance(7190)
         assert (await payee.payer("pay"))["trade_status"] == "TRADE_SUCCESS"
         payee.rig.advance(10)
         assert (await payee.payer("pay", "WY3", status=409))["error"]["code"] == "qr_expired"
-        await payee.precreate("WY4", time_expire="2027-01-01 00:00:00")
-        await payee.hostile()
+        fresh = await payee.precreate("WY3")
+        assert fresh.node["qr_code"] != second.node["qr_code"]
+        assert (await payee.payer("pay", "WY3"))["trade_status"] == "TRADE_SUCCESS"
 
     play(tmp_path, scene)
 
