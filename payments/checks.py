@@ -54,11 +54,11 @@ CALLBACK_IN_INBOX = """
 
 # The outcome is written with the row, so that none is ever seen without.
 INBOX_OUTCOME = """
-    SELECT id AS inbox, received_at FROM inbox WHERE source LIKE 'wechat:%' AND outcome IS NULL
+    SELECT id AS inbox, received_at FROM inbox WHERE source ~ '^(wechat|alipay):' AND outcome IS NULL
      UNION ALL
     SELECT i.id, i.received_at
       FROM inbox i
-     WHERE i.source LIKE 'wechat:%' AND i.outcome = 'applied' AND i.reason IS NULL
+     WHERE i.source ~ '^(wechat|alipay):' AND i.outcome = 'applied' AND i.reason IS NULL
        AND NOT EXISTS (SELECT FROM payment_attempt a WHERE a.inbox_id = i.id AND a.state = 'PAID')
 """
 

@@ -15,12 +15,12 @@ from backend.messaging import intents
 from backend.messaging.intents import Recipient
 from backend.messaging.meanings import PAYMENT_RECEIVED
 from payments import closing, janitor, merchants, refund_hints
-from payments.channels.base import Channel, ChannelFailure
+from payments.channels.base import Channel, ChannelFailure, Method
 from payments.shipping import on_shipping_due
 
 PAID = """
     SELECT o.id, o.community_id, o.payer_person_id, o.amount_fen, o.description, o.paid_at, a.out_trade_no,
-           a.channel
+           a.channel, a.method
       FROM payment_order o
       JOIN payment_attempt a ON a.order_id = o.id
      WHERE a.id = $1 AND a.state = 'PAID'
@@ -28,7 +28,7 @@ PAID = """
 
 
 async def on_paid(job: Job) -> None:
-    """An order was settled: its receipt and, at WeChat, its shipping report are due, and the payer is told."""
+    """An order was settled: its receipt is due, its shipping report if paid inside of WeChat, and the payer is told."""
     order_id, attempt_id = job.payload["order_id"], job.payload["attempt_id"]
 
     async def follow(tx: Tx) -> None:
@@ -36,7 +36,7 @@ async def on_paid(job: Job) -> None:
         row = await tx.fetchrow(PAID, UUID(attempt_id))
         if row is None:
             return
-        if row["channel"] == Channel.WECHAT:
+        if (row["channel"], row["method"]) == (Channel.WECHAT, Method.JSAPI):
             outbox.emit(tx, "payments.shipping_due", {"attempt_id": attempt_id}, dedup_key=attempt_id)
         if row["payer_person_id"] is not None:
             await _thank(tx, row)

@@ -19,7 +19,8 @@ from payments.channels import alipay_certificates, alipay_keys, wechat_merchant
 from payments.channels.base import Channel, KeyRefused
 
 SANDBOX_KEY = "PUB_KEY_ID_0000"
-ALIPAY_SANDBOX_APP = "9021"
+# Applications of Alipay's own sandbox, and those that our sandbox makes for the demo.
+ALIPAY_SANDBOX_APPS = ("9021", "2021000000000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def _parse_alipay(account: Account, keys: Keys) -> alipay_keys.Merchant:
 
 def _of_sandbox(account: Account, platform_keys: Mapping[str, str]) -> bool:
     if account.channel is Channel.ALIPAY:
-        return account.appid.startswith(ALIPAY_SANDBOX_APP)
+        return account.appid.startswith(ALIPAY_SANDBOX_APPS)
     return any(serial.startswith(SANDBOX_KEY) for serial in platform_keys)
 
 

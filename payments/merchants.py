@@ -25,7 +25,7 @@ from payments import merchant_keys
 from payments.channels.alipay import Alipay
 from payments.channels.base import Channel, OnlineChannel
 from payments.channels.wechat_v3 import WechatPayV3
-from payments.merchant_keys import ALIPAY_SANDBOX_APP, SANDBOX_KEY, Account, Keys
+from payments.merchant_keys import ALIPAY_SANDBOX_APPS, SANDBOX_KEY, Account, Keys
 
 FRESH_S = 5
 COUNTER_APP = "counter"
@@ -109,7 +109,8 @@ OF_SANDBOX = """
       FROM merchant
      WHERE retired_at IS NULL
        AND (EXISTS (SELECT FROM jsonb_object_keys(platform_keys) AS serial WHERE starts_with(serial, $1))
-            OR (channel = 'alipay' AND starts_with(appid, $2)))
+            OR (channel = 'alipay'
+                AND EXISTS (SELECT FROM unnest($2::text[]) AS app WHERE starts_with(appid, app))))
 """
 
 
@@ -200,7 +201,7 @@ def wechat(res: Resources) -> WechatPayV3:
 
 async def refuse_sandbox(db: Reader, mode: Mode) -> None:
     """ConfigError when live mode would start with a merchant of the sandbox."""
-    if mode is Mode.LIVE and (found := await db.fetchval(OF_SANDBOX, SANDBOX_KEY, ALIPAY_SANDBOX_APP)):
+    if mode is Mode.LIVE and (found := await db.fetchval(OF_SANDBOX, SANDBOX_KEY, list(ALIPAY_SANDBOX_APPS))):
         raise ConfigError(f"收款商户“{found}”使用的是沙箱的密钥，正式环境不能启动。请先停用它。")
 
 

@@ -14,6 +14,7 @@ from payments.asking import Said
 from payments.channels.wechat_v3 import WechatPayV3
 from payments.merchants import Merchant
 from tests.conftest import Client, Run, Sandbox
+from tests.factories_alipay import alipay
 from tests.factories_payments import Stage, stage
 
 UNBELIEVABLE = ["500", "429", "bad_signature", "truncated", "old_serial"]
@@ -162,6 +163,21 @@ async def test_f08_without_any_callback_the_janitor_settles_in_its_first_step(pl
     assert await play.state(order_id) == "PAID"
     assert (await play.attempt(order_id))["settled_by"] == "query"
     await play.balanced()
+
+
+async def test_what_nobody_told_us_about_is_asked_before_its_order_is_closed(play: Stage) -> None:
+    """Expired here, paid there: the channel's word comes first, at Alipay as at WeChat Pay."""
+    till = await alipay(play)
+    first, second = await play.bill(), await play.bill()
+    by_wechat, by_alipay = await play.ready(first), await till.ready(second)
+    await play.hostile(lose_callbacks=1)
+    await till.hostile(lose_notices=1)
+    await play.user_pays(by_wechat)
+    await till.pays(by_alipay)
+    await play.later(minutes=31)
+    await play.janitor()
+    assert (await play.state(by_wechat), await play.state(by_alipay)) == ("PAID", "PAID")
+    assert (await play.bill_state(first), await play.bill_state(second)) == ("PAID", "PAID")
 
 
 async def test_the_janitor_asks_by_its_schedule_and_closes_what_has_expired(play: Stage) -> None:

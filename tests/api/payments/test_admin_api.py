@@ -234,10 +234,11 @@ async def test_the_keys_of_alipay_are_changed_by_two_people(play: Stage, sandbox
 
 async def test_live_mode_refuses_an_application_of_alipays_sandboxes(play: Stage) -> None:
     keys = Keys("", vectors.private_pem(vectors.key_m()), "", {"public_key": vectors.public_pem(vectors.key_p())})
-    merchant_keys.check(Account(Channel.ALIPAY, SELLER, "2021000000000001"), keys, Mode.LIVE)
-    with pytest.raises(Invalid) as refused:
-        merchant_keys.check(Account(Channel.ALIPAY, SELLER, ALIPAY_APP), keys, Mode.LIVE)
-    assert refused.value.code == "sandbox_key"
+    merchant_keys.check(Account(Channel.ALIPAY, SELLER, "2021004112345678"), keys, Mode.LIVE)
+    for appid in (ALIPAY_APP, "2021000000000001"):
+        with pytest.raises(Invalid) as refused:
+            merchant_keys.check(Account(Channel.ALIPAY, SELLER, appid), keys, Mode.LIVE)
+        assert refused.value.code == "sandbox_key"
 
 
 async def test_a_service_provider_collects_for_its_sub_merchant(

@@ -8,11 +8,13 @@ from backend.kernel.audit import Actor
 from backend.kernel.errors import Conflict, NotFound
 from backend.wechat import apps
 from backend.wechat.apps import AppKind
-from payments import asking, closing
+from payments import asking, closing, prepay
 from payments.asking import Said
 from payments.orders import BeingPaid, MustCloseFirst
-from tests import factories, vectors
+from payments.payables import Kind, Wish
+from tests import factories, factories_prepaid, vectors
 from tests.conftest import Client
+from tests.factories_alipay import alipay
 from tests.factories_payments import Stage
 from workers import edge
 
@@ -277,3 +279,35 @@ async def test_a_forced_failure_while_settling_by_query_leaves_the_door_open(pla
     assert await play.state(order_id) == "PAYING"
     assert await asking.ask_now(play.res, order_id) is Said.PAID
     await play.balanced()
+
+
+async def test_a_late_payment_of_several_kinds_is_applied_whole_or_not_at_all(
+    play: Stage, sandbox_client: Client
+) -> None:
+    bill = await play.bill(26_805)
+    account_id = await factories_prepaid.account(play)
+    mixed = await factories_prepaid.order(play, Wish(Kind.PREPAID, account_id, 10_000), Wish(Kind.BILL, bill))
+    await prepay.pay_parameters(play.res, mixed)
+    await play.hostile(pay_after_close=1)
+    await closing.close(play.res, mixed, reason="cancelled")
+    # The top-up is met first when the lines are read.
+    await play.res.db.execute("UPDATE payment_line SET title = title WHERE order_id = $1 AND kind = 'bill'", mixed)
+    other = await play.ready(bill)
+    await play.hostile(lose_callbacks=1)
+    await play.user_pays(other)
+    assert await asking.ask_now(play.res, other) is Said.PAID
+    await play.user_pays(mixed)
+    await play.deliver()
+    assert await play.differences() == [("late_payment", "OPEN", 36_805)]
+    assert await play.count("posting WHERE kind = 'prepaid.topped_up'") == 0
+    await play.balanced()
+
+
+async def test_only_what_is_paid_inside_of_wechat_is_reported_to_wechat(play: Stage, sandbox_client: Client) -> None:
+    till = await alipay(play)
+    by_alipay = await till.ready(await play.bill())
+    await till.pays(by_alipay)
+    await till.deliver()
+    await work_all(play)
+    assert await play.state(by_alipay) == "PAID"
+    assert await play.count("outbox WHERE event = 'payments.shipping_due'") == 0
