@@ -19,9 +19,10 @@ from sandbox.world import World
 
 SIXTEEN_DIGITS = re.compile(r"\d{16}")
 SELLER_EMAIL = "wy@example.com"
+# Applications of Alipay's sandboxes begin with 9021, which no product takes in live mode.
 DEMO = (
-    ("2021000000000001", "2088000000000001", Mode.KEY),
-    ("2021000000000002", "2088000000000002", Mode.CERTIFICATE),
+    ("9021000000000101", "2088000000000101", Mode.KEY),
+    ("9021000000000102", "2088000000000102", Mode.CERTIFICATE),
 )
 
 NOTICES = "SELECT * FROM alipay_notices WHERE out_trade_no = ? ORDER BY created_s, id"

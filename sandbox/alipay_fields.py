@@ -133,7 +133,8 @@ def parse(text: str, fields: Fields) -> dict[str, Any]:
     """The JSON object in `text` with these fields alone; AlipayError otherwise."""
     try:
         value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (json.JSONDecodeError, UnicodeEncodeError, RecursionError) as error:
         raise AlipayError("40002", "isv.illegal-json", "biz_content不是合法的JSON") from error
     if not isinstance(value, dict):
         raise AlipayError("40002", "isv.illegal-json", "biz_content不是JSON对象")

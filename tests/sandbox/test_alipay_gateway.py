@@ -110,7 +110,7 @@ def test_unknown_parameters_fields_and_reserved_words_are_stopped(tmp_path: Path
             await payee.call("alipay.trade.query", {}),
         ]
         assert {told.sub_code for told in invalid} == {"ACQ.INVALID_PARAMETER"}
-        for broken in ("[]", "{", "null", ""):
+        for broken in ("[]", "{", "null", "", '{"out_trade_no":"\\ud800"}', "[" * 100_000):
             assert (await payee.call("alipay.trade.query", broken)).sub_code == "isv.illegal-json"
 
     play(tmp_path, scene)
@@ -151,6 +151,22 @@ def test_certificate_mode_asks_for_numbers_and_tells_its_own(tmp_path: Path) -> 
             "alipay_trade_precreate_response", "alipay_cert_sn", "sign",
         ]  # fmt: skip
         assert json.loads(answered.body)["alipay_cert_sn"] == told["alipay_cert_sn"]
+
+    play(tmp_path, scene)
+
+
+def test_a_replaced_application_certificate_lives_seven_days_more(tmp_path: Path) -> None:
+    async def scene(payee: Payee) -> None:
+        old = await payee.register(mode="certificate")
+        new = await payee.register(mode="certificate", public_key_pem=vectors.public_pem(vectors.key_p()))
+        assert old["app_cert_sn"] != new["app_cert_sn"]
+        payee.common = {name: old[name] for name in ("app_cert_sn", "alipay_root_cert_sn")}
+        assert (await payee.query()).sub_code == "ACQ.TRADE_NOT_EXIST"
+        payee.common["app_cert_sn"] = new["app_cert_sn"]
+        assert (await payee.query()).sub_code == "isv.invalid-signature"
+        payee.common["app_cert_sn"] = old["app_cert_sn"]
+        payee.rig.advance(7 * 86_400)
+        assert (await payee.query()).sub_code == "isv.app-cert-not-exist"
 
     play(tmp_path, scene)
 
