@@ -152,6 +152,13 @@ FOREIGN_IDS = [
     ("POST /admin/v1/merchants", "admin", "item_id", named("b_item"), 404),
     ("POST /admin/v1/merchants", "admin", "item_id", named("c_item"), 404),
     ("POST /admin/v1/merchants", "admin", "item_id", UNKNOWN, 404),
+    ("POST /admin/v1/counter/shifts", "manager", "community_id", named("b"), 404),
+    ("POST /admin/v1/counter/shifts", "admin", "community_id", named("c"), 404),
+    ("POST /admin/v1/counter/shifts", "admin", "community_id", COMPANY, 404),
+    ("POST /admin/v1/counter/shifts", "admin", "community_id", UNKNOWN, 404),
+    ("POST /admin/v1/counter/deposits", "manager", "shift_id", named("b_shift"), 404),
+    ("POST /admin/v1/counter/deposits", "admin", "shift_id", named("c_shift"), 404),
+    ("POST /admin/v1/counter/deposits", "admin", "shift_id", UNKNOWN, 404),
 ]
 
 
@@ -184,6 +191,10 @@ async def test_a_foreign_message_is_not_sent_again(world: World) -> None:
         ("/admin/v1/fee-items?community_id={c}", "admin", 200),
         ("/admin/v1/billing-runs?community_id={b}", "manager", 200),
         ("/admin/v1/billing-runs?item_id={c_item}", "admin", 200),
+        ("/admin/v1/counter/due?house_id={b_house}", "manager", 200),
+        ("/admin/v1/counter/due?house_id={c_house}", "admin", 200),
+        ("/admin/v1/counter/due?person_id={b_person}", "manager", 200),
+        ("/admin/v1/counter/due?person_id={c_person}", "admin", 200),
         ("/admin/v1/bills?house_id={b_house}", "manager", 200),
         ("/admin/v1/bills?house_id={c_house}", "admin", 200),
         ("/admin/v1/audit?actor_id={staff_rival}", "admin", 200),
@@ -204,6 +215,26 @@ async def test_two_communities_are_not_paid_in_one_order(world: World) -> None:
     key = "POST /api/v1/payments"
     error = await refused(world, key, world.who["owner"], Prepared("/api/v1/payments", body), 404)
     assert error["code"] == "not_found"
+
+
+@pytest.mark.parametrize("key", ["POST /admin/v1/counter/takings", "POST /admin/v1/counter/codes"])
+@pytest.mark.parametrize("bill", [named("b_bill"), named("c_bill"), named("draft_bill"), UNKNOWN])
+@pytest.mark.parametrize("kind", ["bill", "prepaid"])
+async def test_foreign_and_unknown_things_are_not_paid_at_the_counter(
+    world: World, key: str, bill: Callable[[World], object], kind: str
+) -> None:
+    who = world.who["cashier"]
+    prepared = await REQUESTS[key](world, who)
+    body = {**prepared.body, "lines": [{"kind": kind, "id": str(bill(world)), "amount_fen": 5_000}]}
+    assert (await refused(world, key, who, Prepared(prepared.path, body), 404))["code"] == "not_found"
+
+
+async def test_a_prepaid_account_of_another_community_is_not_topped_up_at_the_counter(world: World) -> None:
+    key, who = "POST /admin/v1/counter/takings", world.who["admin"]
+    prepared = await REQUESTS[key](world, who)
+    line = {"kind": "prepaid", "id": str(world.ids["b_prepaid"]), "amount_fen": 5_000}
+    body = {**prepared.body, "lines": [line], "amount_fen": 5_000}
+    assert (await refused(world, key, who, Prepared(prepared.path, body), 404))["code"] == "not_found"
 
 
 def test_every_id_that_a_body_carries_is_in_the_list_above() -> None:
