@@ -72,11 +72,11 @@ OPEN_LINES = """
 CANDIDATES = """
     SELECT 'settlement' AS kind, id, left_on AS since, '' AS slip_no
       FROM channel_settlement
-     WHERE company_id = $1 AND matched_at IS NULL AND amount_fen = $2 AND left_on BETWEEN $3::date - $4 AND $3
+     WHERE company_id = $1 AND matched_at IS NULL AND amount_fen = $2 AND left_on BETWEEN $3::date - $4::integer AND $3
      UNION ALL
     SELECT 'deposit', id, deposited_on, slip_no
       FROM bank_deposit
-     WHERE company_id = $1 AND matched_at IS NULL AND amount_fen = $2 AND deposited_on BETWEEN $3::date - $4 AND $3
+     WHERE company_id = $1 AND matched_at IS NULL AND amount_fen = $2 AND deposited_on BETWEEN $3::date - $4::integer AND $3
      ORDER BY since, id
 """
 

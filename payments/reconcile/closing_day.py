@@ -64,7 +64,7 @@ SIDES = """
            coalesce(left_for_bank.fen, 0)::bigint AS settled_fen,
            coalesce(left_for_bank.arrived_fen, 0)::bigint AS arrived_fen
       FROM keys k
-      JOIN merchant m ON m.id = k.merchant_id
+      JOIN (SELECT id, channel, name FROM merchant) AS m ON m.id = k.merchant_id
       LEFT JOIN received USING (community_id, merchant_id)
       LEFT JOIN billed USING (community_id, merchant_id)
       LEFT JOIN posted USING (community_id, merchant_id)
