@@ -8,9 +8,11 @@ from, audited.
 
 from uuid import UUID
 
-from backend.kernel import audit, log
-from backend.kernel.audit import SYSTEM
+from backend.kernel import approvals, audit, log
+from backend.kernel.approvals import Approval, Stale
+from backend.kernel.audit import SYSTEM, Actor
 from backend.kernel.db import Record, Tx
+from backend.kernel.errors import NotFound
 from backend.kernel.ids import uuid7
 from backend.kernel.outbox import Job, Retry
 from backend.ledger import accounts
@@ -21,6 +23,7 @@ from payments.merchants import Merchant
 from payments.settlement import Door, Outcome
 from payments.states import DifferenceClass, DifferenceState, RefundState
 
+LIMIT_KIND = "payments.automatic_refunds"
 REASONS = {
     DifferenceClass.SECOND_PAYMENT: "重复支付，自动原路退回",
     DifferenceClass.LATE_PAYMENT: "账单已由其他方式缴清，自动原路退回",
@@ -90,6 +93,35 @@ async def _within_limit(tx: Tx, found: Record) -> bool:
     if not within:
         logger.error("automatic_refund_limit", merchant=str(found["merchant_id"]), difference=str(found["id"]))
     return within
+
+
+async def propose_limit(
+    tx: Tx, actor: Actor, *, company_id: UUID, merchant_id: UUID, a_day_fen: int, reason: str
+) -> Approval:
+    """Propose another limit of a merchant, in fen a day; NotFound for another company's merchant."""
+    row = await tx.fetchrow(refund_sql.MERCHANT_LIMIT, merchant_id, company_id)
+    if row is None:
+        raise NotFound
+    before, after = {"a_day_fen": row["automatic_refund_fen"]}, {"a_day_fen": a_day_fen}
+    return await approvals.propose(
+        tx, actor, kind=LIMIT_KIND, target=f"merchant:{merchant_id}", community_id=row["scope_id"],
+        payload={"merchant_id": str(merchant_id), "before_fen": row["automatic_refund_fen"], "after_fen": a_day_fen},
+        shown={"before": before, "after": after}, reason=reason,
+    )  # fmt: skip
+
+
+async def apply_limit(tx: Tx, approval: Approval, actor: Actor) -> None:
+    """Take the approved limit into use; Stale when it has changed since."""
+    new = approval.payload
+    row = await tx.fetchrow(
+        refund_sql.SET_MERCHANT_LIMIT, UUID(new["merchant_id"]), new["before_fen"], new["after_fen"]
+    )
+    if row is None:
+        raise Stale
+    audit.record(
+        tx, actor, action="payments.automatic_refund_limit", target=approval.target, community_id=row["scope_id"],
+        reason=approval.reason, before=approval.shown["before"], after=approval.shown["after"],
+    )  # fmt: skip
 
 
 async def on_refund_unexplained(job: Job) -> None:

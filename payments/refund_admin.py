@@ -8,9 +8,11 @@ from backend.kernel.db import Record, Tx
 from backend.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from backend.kernel.http import Call, Route, decode_cursor, encode_cursor
 from backend.kernel.ratelimit import Rule
-from payments import refund_calls, refund_history, refunds
+from payments import automatic_refunds, refund_calls, refund_history, refunds
 from payments.refund_schemas import (
+    AutomaticLimit,
     DifferenceRefundCreate,
+    LimitProposed,
     RefundCreate,
     RefundDetail,
     RefundLineView,
@@ -25,6 +27,7 @@ from payments.states import RefundState
 READ = "refund.read"
 REQUEST = "refund.request"
 ASK = "refund.ask"
+MANAGE_MERCHANTS = "merchant.manage"
 # Limits per role and day (security: refund abuse): who holds the second permission may ask for more.
 REQUEST_MORE = "refund.request_more"
 LIMIT = Limit(a_day_fen=500_000)
@@ -91,6 +94,24 @@ async def ask_channel(call: Call[None, None]) -> RefundDetail:
     return await _detail(call, ASK)
 
 
+async def propose_limit(call: Call[AutomaticLimit, None]) -> LimitProposed:
+    """POST /admin/v1/merchants/{merchant_id}/automatic-refunds."""
+    company_id = call.principal.require_company(MANAGE_MERCHANTS)
+
+    async def work(tx: Tx) -> LimitProposed:
+        approval = await automatic_refunds.propose_limit(
+            tx,
+            call.principal.actor,
+            company_id=company_id,
+            merchant_id=call.ids["merchant_id"],
+            a_day_fen=call.body.a_day_fen,
+            reason=call.body.reason,
+        )
+        return LimitProposed(approval_id=approval.id)
+
+    return await call.once(work, LimitProposed)
+
+
 def limits_of(principal: Principal) -> dict[UUID, Limit]:
     """Where the principal may ask, and how much a day."""
     more = principal.communities(REQUEST_MORE)
@@ -139,5 +160,10 @@ ROUTES = (
     Route(
         "POST", "/admin/v1/refunds/{refund_id}/ask", ask_channel, ASK, "立即向渠道查询这笔退款",
         answer=RefundDetail, errors=(*_ONE, Conflict), rate=Rule("refunds.ask", 30, 60),
+    ),
+    Route(
+        "POST", "/admin/v1/merchants/{merchant_id}/automatic-refunds", propose_limit, MANAGE_MERCHANTS,
+        "申请调整商户每日自动退款的限额，由另一位管理员审批", body=AutomaticLimit, answer=LimitProposed, status=201,
+        errors=_CHANGE, creates=True,
     ),
 )  # fmt: skip

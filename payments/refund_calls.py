@@ -174,4 +174,5 @@ async def ask_now(res: Resources, refund_id: UUID) -> None:
     if row is None:
         raise NotFound
     if row["state"] in UNDER_WAY and row["channel"] != Channel.COUNTER:
+        await res.db.execute(refund_sql.COUNT, refund_id, res.clock.now())
         await ask(res, row)

@@ -71,6 +71,21 @@ class RefundRequested(Strict):
     amount_fen: int
 
 
+class AutomaticLimit(Strict):
+    """How much a merchant may give back by rule on one day."""
+
+    model_config = example(a_day_fen=2000000, reason="节假日缴费集中")
+    a_day_fen: int = Field(ge=0, le=100_000_000)
+    reason: str = Field(min_length=2, max_length=200)
+
+
+class LimitProposed(Strict):
+    """A limit that waits for a second person."""
+
+    model_config = example(approval_id=ID)
+    approval_id: UUID
+
+
 class RefundQuery(Page):
     """Which refunds."""
 

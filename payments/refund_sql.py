@@ -105,6 +105,7 @@ SUBMIT = """
  RETURNING *
 """
 
+COUNT = "UPDATE refund SET asked_at = $2, asked_count = asked_count + 1 WHERE id = $1"
 NOTE = "UPDATE refund SET error = $2 WHERE id = $1 AND finished_at IS NULL"
 
 DUE = """
@@ -167,6 +168,18 @@ SUSPENDED = """
 """
 
 REFUNDS_OF_DIFFERENCE = "SELECT count(*) FROM refund WHERE difference_id = $1"
+
+MERCHANT_LIMIT = """
+    SELECT automatic_refund_fen, coalesce(community_id, company_id) AS scope_id
+      FROM merchant
+     WHERE id = $1 AND company_id = $2 AND retired_at IS NULL AND channel <> 'counter'
+"""
+
+SET_MERCHANT_LIMIT = """
+    UPDATE merchant SET automatic_refund_fen = $3
+     WHERE id = $1 AND automatic_refund_fen = $2 AND retired_at IS NULL
+ RETURNING coalesce(community_id, company_id) AS scope_id
+"""
 
 LOCK_AUTOMATIC = "SELECT pg_advisory_xact_lock(hashtextextended('automatic refunds of ' || $1, 0))"
 

@@ -66,6 +66,7 @@ PRICE, B_PRICE, C_PRICE = (
     "new_price a item staff_second", "b_new_price b b_item staff_b_second", "c_new_price c c_item staff_c_second"
 )  # fmt: skip
 DIFFERENCE = "difference a merchant"
+ALL_REFUNDS = "refund order next_refund next_order a merchant"
 ORDERS = "order owner next_order stranger a"
 ATTEMPTS = "order next_order a merchant"
 
@@ -569,7 +570,30 @@ RECONCILIATION = {
     "GET /admin/v1/closing-day": row("reconciliation.read", "13333333 333344Y 4o3"),
 }  # fmt: skip
 
+REFUNDS = {
+    "POST /admin/v1/orders/{order_id}/refunds": row(
+        "refund.request", "13333333 3333YYY 443", status=201,
+        writes="refund refund_line payment_attempt approval audit_entry idempotency",
+    ),
+    "POST /admin/v1/differences/{difference_id}/refunds": row(
+        "refund.request", "13333333 3333YYY 443", status=201,
+        writes="refund difference approval audit_entry idempotency",
+    ),
+    "GET /admin/v1/refunds": row(
+        "refund.read", "13333333 3333YYY oo3", Y=ALL_REFUNDS, admin=f"{ALL_REFUNDS} b_refund b_order b",
+        neighbour="b_refund b_order b merchant", rival="c_refund c_order c c_merchant",
+    ),
+    "GET /admin/v1/refunds/{refund_id}": row("refund.read", "13333333 3333YYY 443", Y="refund order a merchant"),
+    "POST /admin/v1/refunds/{refund_id}/ask": row("refund.ask", "13333333 3333YYY 443", writes="refund"),
+    "POST /admin/v1/merchants/{merchant_id}/automatic-refunds": row(
+        "merchant.manage", "13333333 333333Y 443", status=201, writes="approval audit_entry idempotency"
+    ),
+    "GET /api/v1/refunds": row(
+        "resident", "13ooooY3 3333333 333", stranger="next_refund next_order", owner="refund order"
+    ),
+}  # fmt: skip
+
 MATRIX: Mapping[str, Row] = {
     **SYSTEM, **RESIDENTS, **PREPAID, **OWN_ACCOUNT, **STAFF, **PROPERTY, **ROSTER, **FEES, **MESSAGES, **PAYMENTS,
-    **COUNTER, **RECONCILIATION,
+    **COUNTER, **RECONCILIATION, **REFUNDS,
 }  # fmt: skip

@@ -17,6 +17,7 @@ from tests.security import (
     requests_money,
     requests_prepaid,
     requests_reconcile,
+    requests_refunds,
     requests_resident,
     requests_staff,
 )
@@ -29,6 +30,7 @@ REGISTERED = (
     requests_money,
     requests_prepaid,
     requests_reconcile,
+    requests_refunds,
     requests_resident,
     requests_staff,
 )

@@ -129,6 +129,7 @@ async def build(res: Resources, client: Client, sandbox: Sandbox) -> World:
     await _prepaid(world)
     await _payments(world)
     await _counter(world)
+    await _refunds(world)
     await _messages(world)
     await _approvals(world)
     await _roster(world)
@@ -436,6 +437,23 @@ async def _counter(world: World) -> None:
             at.company_id, number,
         )  # fmt: skip
         world.name(f"{prefix}receipt", receipt_id, side)
+
+
+async def _refunds(world: World) -> None:
+    """Money of each order that is on its way back."""
+    now = world.res.clock.now()
+    for prefix, side in (("", "house"), ("next_", "next"), ("b_", "b"), ("c_", "c")):
+        refund_id = uuid7(now)
+        await world.res.db.execute(
+            """INSERT INTO refund (id, community_id, merchant_id, channel, attempt_id, out_trade_no, transaction_no,
+                                   out_refund_no, amount_fen, total_fen, clearing_account, automatic, reason, state,
+                                   requested_at, submitted_at)
+               SELECT $1, community_id, merchant_id, channel, id, out_trade_no, '4200', $2, 1, amount_fen,
+                      clearing_account, true, '多收了', 'PROCESSING', $3, $3
+                 FROM payment_attempt WHERE order_id = $4""",
+            refund_id, secrets.token_hex(12), now, world.ids[f"{prefix}order"],
+        )  # fmt: skip
+        world.name(f"{prefix}refund", refund_id, side)
 
 
 async def open_drawer(world: World, cashier_id: UUID, at: Community) -> UUID:
