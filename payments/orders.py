@@ -91,7 +91,8 @@ ATTEMPT = Batch(
 # Read after the things are locked: whoever holds one of them has committed or has gone.
 HOLDING = """
     SELECT DISTINCT ON (o.id) o.id, o.payer_person_id, o.amount_fen, o.digest, o.expires_at,
-           a.id AS attempt_id, a.request ->> 'payer_openid' AS payer_openid, a.channel, a.method
+           a.id AS attempt_id, a.request ->> 'payer_openid' AS payer_openid, a.request ->> 'payer_ip' AS payer_ip,
+           a.channel, a.method
       FROM payment_line l
       JOIN payment_order o ON o.id = l.order_id
       JOIN payment_attempt a ON a.order_id = o.id
@@ -215,7 +216,9 @@ def _is_same(held: Record, payer: Payer, way: Way, *, digest: bytes, now: dateti
     same_wish: bool = (
         held["payer_person_id"], held["payer_openid"], held["digest"], held["channel"], held["method"]
     ) == (payer.person_id, payer.openid, digest, way.channel, way.method)  # fmt: skip
-    return same_wish and bool(held["expires_at"] - now > STILL_USABLE)
+    # WeChat Pay opens an H5 address only where it was asked for (pitfalls B20).
+    moved = way.method is Method.H5 and held["payer_ip"] != payer.ip
+    return same_wish and not moved and bool(held["expires_at"] - now > STILL_USABLE)
 
 
 async def _refuse_or_replace(
