@@ -8,7 +8,6 @@ import pytest
 
 from backend.kernel import failpoints
 from backend.kernel.clock import FrozenClock
-from backend.kernel.resources import Resources
 from payments import merchants, settlement
 from payments.channels.base import StatementKind
 from payments.reconcile import runs
@@ -19,12 +18,6 @@ from tests import factories_statements as made
 from tests.factories_payments import sound
 from tests.factories_reconcile import Books
 from tests.factories_statements import DAY, Row, payment
-
-
-@pytest.fixture
-def books(res: Resources, clock: FrozenClock, run) -> Books:
-    found: Books = run(factories_reconcile.books(res))
-    return found
 
 
 async def paid(books: Books, *amounts: int) -> list[Row]:
