@@ -16,7 +16,7 @@ from payments.channels.base import Method
 from payments.counter import receipts, voids
 from payments.counter.voids import PaidOut
 from payments.refunds import Limit, Part, Requested
-from tests import factories
+from tests import factories, vectors
 from tests.factories_counter import Counter, counter, voucher_no, work_all
 from tests.factories_payments import Stage, sound
 
@@ -179,4 +179,24 @@ async def test_an_order_that_was_given_back_before_its_receipt_gets_none(play: S
     await work_all(play)
     assert await play.count("receipt") == 0
     assert await play.count("outbox WHERE event = 'payments.receipt_due' AND state = 'DONE'") == 1
+    await sound(play.res)
+
+
+async def test_an_online_payment_that_all_went_back_voids_its_receipt(play: Stage, desk: Counter) -> None:
+    online = await play.ready(await play.bill(1_000))
+    await play.user_pays(online)
+    await play.deliver()
+    await work_all(play)
+    assert await play.count("receipt WHERE state = 'ISSUED'") == 1
+    for amount_fen, voided in ((400, 0), (600, 1)):
+        requested = await ask_part(desk, online, amount_fen)
+        await approve(desk, requested)
+        await play.later(minutes=2)
+        await work_all(play)
+        number = await play.res.db.fetchval("SELECT out_refund_no FROM refund WHERE id = $1", requested.refund_id)
+        await play.sandbox.ask("POST", f"/refunds/{vectors.MCHID}/{number}/finish", {})
+        await play.deliver()
+        await work_all(play)
+        assert await state(play, requested) == "SUCCEEDED"
+        assert await play.count("receipt WHERE state = 'VOIDED'") == voided
     await sound(play.res)
