@@ -76,7 +76,8 @@ def _refund(line: TradeLine) -> dict[str, Any]:
 async def plant(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
     """POST /control/alipay/plants: one difference of each kind, chosen by the seed or by a trade's number."""
     wanted = take(body, "app_id", "date", "kinds", seed=0, statement="trades", out_trade_no=None)
-    unknown = [kind for kind in wanted["kinds"] if kind not in list(Kind)]
+    kinds = wanted["kinds"]
+    unknown = not isinstance(kinds, list) or any(kind not in list(Kind) for kind in kinds)
     if unknown or wanted["statement"] not in list(Statement):
         known = [str(kind) for kind in Kind]
         raise ControlError(400, "wrong_value", f"kinds: {known}; statement: trades, fund_flow, bank")
@@ -92,7 +93,7 @@ async def plant(world: World, request: web.Request, body: dict[str, Any]) -> dic
                 seed=wanted["seed"],
                 out_trade_no=wanted["out_trade_no"],
             )
-            for kind in wanted["kinds"]
+            for kind in kinds
         ]
     return {"plants": [asdict(one) for one in made]}
 
