@@ -1,4 +1,4 @@
-"""What must be true of a town at rest: channel books = clearing accounts = bills, and nothing unexplained."""
+"""What must be true of a town at rest: channel books = our money = bills, and nothing unexplained."""
 
 import itertools
 
@@ -10,10 +10,11 @@ FORGED_FEN = 3
 
 LIVE = "SELECT count(*) FROM payment_order WHERE state IN ('CREATED', 'PAYING')"
 
-CLEARING = """
+# Wherever the channels' money stands by now: with them, at the bank, or spent on their fees.
+MONEY = """
     SELECT coalesce(sum(CASE p.debit_account WHEN a.id THEN p.amount_fen ELSE -p.amount_fen END), 0)::bigint
       FROM account a JOIN posting p ON a.id IN (p.debit_account, p.credit_account)
-     WHERE a.code = 'clearing'
+     WHERE a.code NOT IN ('receivable', 'income', 'suspense', 'prepaid')
 """
 
 UNFINISHED = """
@@ -60,11 +61,11 @@ async def _each_once(town: Town, theirs: dict[str, int], kept_fen: int) -> list[
             wrong.append(f"{number}: the channel took {took_fen}, we: {found_fen}")
     wrong += [f"never paid, but booked: {number} {fen}" for number, fen in ours.items() if fen != FORGED_FEN]
     forged_fen = sum(ours.values())
-    clearing_fen = await db.fetchval(CLEARING)
-    if clearing_fen != kept_fen + forged_fen:
-        wrong.append(f"clearing {clearing_fen}, the channel keeps {kept_fen}, forged {forged_fen}")
+    money_fen = await db.fetchval(MONEY)
+    if money_fen != kept_fen + forged_fen:
+        wrong.append(f"our books have {money_fen}, the channels took {kept_fen}, forged {forged_fen}")
     suspense_fen = await db.fetchval("SELECT coalesce(sum(booked_fen - refunded_fen), 0)::bigint FROM difference")
     bills_fen = await db.fetchval(PAID_BILLS)
-    if bills_fen + suspense_fen != clearing_fen:
-        wrong.append(f"bills {bills_fen} and suspense {suspense_fen} are not clearing {clearing_fen}")
+    if bills_fen + suspense_fen != money_fen:
+        wrong.append(f"bills {bills_fen} and suspense {suspense_fen} are not {money_fen}")
     return wrong
