@@ -154,6 +154,7 @@ def _order(payment: Payment) -> OrderView:
         closed_at=payment.closed_at,
         close_reason=payment.close_reason,
         disputed=payment.disputed,
+        refunded_fen=payment.refunded_fen,
     )
 
 
@@ -191,7 +192,7 @@ ROUTES = (
     ),
     Route(
         "POST", "/admin/v1/orders/{order_id}/ask", ask_channel, ASK_CHANNEL, "立即向渠道查询这笔支付",
-        answer=Asked, errors=(*_ONE, ChannelUnknown), rate=Rule("payments.ask", 30, 60),
+        answer=Asked, errors=(*_ONE, Conflict, ChannelUnknown), rate=Rule("payments.ask", 30, 60),
     ),
     Route(
         "GET", "/admin/v1/payment-attempts", list_attempts, READ_PAYMENTS, "支付尝试列表，默认只看结果未知的",

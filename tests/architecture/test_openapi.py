@@ -28,6 +28,8 @@ WITHOUT_MODEL = {
     "GET /admin/v1/receipts/{receipt_id}/paper",
     "GET /api/v1/payments/{payment_id}/receipt/paper",
     "POST /pay/notify/wechat/{merchant_id}",
+    "POST /pay/notify/wechat/{merchant_id}/refund",
+    "POST /pay/notify/alipay/{merchant_id}",
 }
 
 
