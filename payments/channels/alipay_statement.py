@@ -25,7 +25,7 @@ PLAIN_BYTES = 2 * 1024 * 1024 * 1024
 MEMBERS = 64
 _PIECE_BYTES = 1024 * 1024
 _NOTHING = ("BILLNOTEXIST", "NOBILLDATA")
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 
 # Bill type, and how its detail file is named and titled; trades and refunds stand in one file.
 _DETAILS = ("trade", "业务明细")

@@ -169,3 +169,13 @@ def test_every_cut_of_an_archive_is_refused_or_whole() -> None:
         except ChannelOutcomeUnknown:
             outcomes.add(None)
     assert outcomes <= {None, TRADES.encode("gb18030")}
+
+
+def test_a_member_that_is_packed_in_an_unknown_way_or_locked_is_refused() -> None:
+    whole = archive({PREFIX + "业务明细.csv": TRADES})
+    at = whole.rindex(b"PK\x01\x02")
+    for offset, value in ((8, 1), (10, 99)):
+        changed = bytearray(whole)
+        changed[at + offset] = changed[offset - 2] = value
+        with pytest.raises(ChannelOutcomeUnknown):
+            fetch(bytes(changed))
