@@ -153,7 +153,7 @@ async def _merchant(res: Resources, made: Accounts) -> Keys:
         "PUT",
         f"/merchants/{made.mchid}",
         {
-            "appids": [made.miniprogram],
+            "appids": [made.miniprogram, made.official],
             "apiv3_key": api_v3_key,
             "serial_no": serial_no,
             "public_key_pem": public_pem,
