@@ -83,6 +83,15 @@ def test_a_changed_byte_of_the_body_is_refused(position: int) -> None:
         read(body=bytes(body))
 
 
+@pytest.mark.parametrize("bit", range(8))
+def test_every_flipped_bit_of_the_body_is_refused(bit: int) -> None:
+    for position in range(len(BODY)):
+        body = bytearray(BODY)
+        body[position] ^= 1 << bit
+        with pytest.raises(CallbackRefused):
+            read(body=bytes(body))
+
+
 def test_a_body_encoded_again_with_the_same_meaning_is_refused() -> None:
     for body in (BODY.replace(b'":"', b'": "'), BODY + b"\n", BODY.strip(b"}") + b"} }", b"\xef\xbb\xbf" + BODY):
         with pytest.raises(CallbackRefused):
