@@ -11,6 +11,7 @@ from sandbox.control_edge import take
 from sandbox.control_money import transaction_view
 from sandbox.control_refunds import refund_view
 from sandbox.hostile import PAY_SCRIPTS
+from sandbox.notifications import POSTMAN
 from sandbox.refund_books import RefundState
 from sandbox.scenario import SPANS
 from sandbox.world import World
@@ -131,6 +132,7 @@ async def shipping(world: World, request: web.Request, body: dict[str, Any]) -> 
 async def reset(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
     """POST /control/reset: forget everything but the keys."""
     take(body)
+    await request.app[POSTMAN].drop()
     world.store.wipe()
     world.hostile.reset()
     return {"status": "empty"}

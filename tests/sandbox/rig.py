@@ -38,7 +38,7 @@ class Rig:
     """One running sandbox."""
 
     data_dir: Path
-    http: aiohttp.ClientSession
+    http: aiohttp.ClientSession = field(default=None)  # type: ignore[assignment]
     process: subprocess.Popen[str] | None = None
     url: str = ""
     public_key_id: str = ""
@@ -277,12 +277,17 @@ async def catcher(rig: Rig) -> AsyncIterator[Catcher]:
         await runner.cleanup()
 
 
+def seed_keys(data_dir: Path) -> None:
+    """Key P of the vectors: making keys would take longer than the tests."""
+    for name in ("public-mode-key.pem", "certificate-key.pem"):
+        (data_dir / name).write_text(vectors.private_pem(vectors.key_p()))
+
+
 @contextlib.asynccontextmanager
 async def running(data_dir: Path, mode: str = "public_key", *, seeded: bool = True) -> AsyncIterator[Rig]:
     """A furnished sandbox process on a free port."""
-    for name in ("public-mode-key.pem", "certificate-key.pem") if seeded else ():
-        # Key P of the vectors: making keys would take longer than the tests.
-        (data_dir / name).write_text(vectors.private_pem(vectors.key_p()))
+    if seeded:
+        seed_keys(data_dir)
     async with aiohttp.ClientSession() as http:
         rig = Rig(data_dir, http)
         rig.start()
@@ -294,11 +299,45 @@ async def running(data_dir: Path, mode: str = "public_key", *, seeded: bool = Tr
                 rig.stop()
 
 
-def play(data_dir: Path, scene: Callable[[Rig], Awaitable[None]], mode: str = "public_key") -> None:
-    """Run a scene against a fresh sandbox."""
+@dataclass
+class Shared:
+    """The sandbox that the tests of one worker use in turn: to start one takes longer than most scenes."""
+
+    data_dir: Path | None = None
+    rig: Rig | None = None
+
+    def stop(self) -> None:
+        if self.rig is not None and self.rig.process is not None:
+            self.rig.stop()
+        self.rig = None
+
+
+SHARED = Shared()
+
+
+@contextlib.asynccontextmanager
+async def emptied(mode: str) -> AsyncIterator[Rig]:
+    """The shared sandbox, without anything that an earlier test left."""
+    assert SHARED.data_dir is not None, "tests/sandbox/conftest.py gives the shared sandbox its directory"
+    if SHARED.rig is None or SHARED.rig.process is None or SHARED.rig.process.poll() is not None:
+        seed_keys(SHARED.data_dir)
+        SHARED.rig = Rig(SHARED.data_dir)
+        SHARED.rig.start()
+    rig = SHARED.rig
+    rig.advance(-rig.offset_s)
+    async with aiohttp.ClientSession() as rig.http:
+        await rig.control("POST", "/reset")
+        await rig.furnish(mode)
+        yield rig
+
+
+def play(
+    data_dir: Path, scene: Callable[[Rig], Awaitable[None]], mode: str = "public_key", *, fresh: bool = False
+) -> None:
+    """Run a scene against an empty sandbox; `fresh` for one that changes the platform's keys."""
 
     async def run() -> None:
-        async with running(data_dir, mode) as rig:
+        async with running(data_dir, mode) if fresh else emptied(mode) as rig:
             await scene(rig)
 
     asyncio.run(run())

@@ -84,11 +84,11 @@ def test_only_200_and_204_within_five_seconds_are_delivered(tmp_path: Path) -> N
                 assert [(attempt["status"], attempt["outcome"]) for attempt in attempts] == [(status, outcome)]
                 assert len(merchant.caught) == 1
         async with catcher(rig) as slow:
-            slow.wait_s = 6
+            slow.wait_s = 20
             began = time.monotonic()
             await pay(rig, slow, "WYslow")
             await flush(rig)
-            assert 4.5 < time.monotonic() - began < 6
+            assert 4.5 < time.monotonic() - began < 15
             assert (await notification(rig, "WYslow"))["attempts"][0]["outcome"] == "timeout"
 
     play(tmp_path, scene)

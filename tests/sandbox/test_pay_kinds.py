@@ -237,7 +237,7 @@ def test_a_platform_certificate_is_renewed_while_traffic_flows(tmp_path: Path) -
             rig.start()
             assert set(await certificates(rig)) == {new}
 
-    play(tmp_path, scene, mode="certificate")
+    play(tmp_path, scene, mode="certificate", fresh=True)
 
 
 def test_a_platform_public_key_is_renewed_and_the_asked_one_signs(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_a_platform_public_key_is_renewed_and_the_asked_one_signs(tmp_path: Path
         assert after.serial != old and after.is_genuine(pems[after.serial])
         await rig.control("POST", "/keys/other/renew", status=404)
 
-    play(tmp_path, scene)
+    play(tmp_path, scene, fresh=True)
 
 
 def test_a_merchant_renews_its_api_certificate(tmp_path: Path) -> None:
