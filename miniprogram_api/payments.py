@@ -20,6 +20,7 @@ from backend.kernel.errors import (
     Unavailable,
 )
 from backend.kernel.http import Call, Page, Route, Strict, decode_cursor, encode_cursor, example
+from backend.kernel.money import yuan_text
 from backend.kernel.ratelimit import Rule
 from miniprogram_api.paying import PaymentCreated, WayChoice, pay, payer_of
 from payments import asking, closing, history, ways
@@ -83,6 +84,7 @@ class PaymentView(Strict):
         created_at="2026-09-01T02:00:00Z",
         expires_at="2026-09-01T02:30:00Z",
         paid_at=None,
+        refunded_fen=0,
         can_cancel=True,
         ask_again_after_s=2,
     )
@@ -94,6 +96,7 @@ class PaymentView(Strict):
     created_at: datetime
     expires_at: datetime
     paid_at: datetime | None
+    refunded_fen: int
     can_cancel: bool
     ask_again_after_s: int | None
 
@@ -110,6 +113,7 @@ class PaymentDetail(PaymentView):
         created_at="2026-09-01T02:00:00Z",
         expires_at="2026-09-01T02:30:00Z",
         paid_at="2026-09-01T02:01:00Z",
+        refunded_fen=0,
         can_cancel=False,
         ask_again_after_s=None,
         lines=[{"bill_id": _ID, "title": "2026年9月物业费", "principal_fen": 26805, "late_fee_fen": 0}],
@@ -217,6 +221,7 @@ def _view(payment: Payment, *, client_paid: bool) -> dict[str, Any]:
         "created_at": payment.created_at,
         "expires_at": payment.expires_at,
         "paid_at": payment.paid_at,
+        "refunded_fen": payment.refunded_fen,
         "can_cancel": payment.live and not payment.disputed,
         "ask_again_after_s": ASK_AGAIN_S if payment.live else None,
     }
@@ -227,6 +232,9 @@ def _state_text(payment: Payment, *, confirming: bool) -> str:
         return "这笔款项正在核对，请不要重复支付，物业会尽快与您联系。"
     if confirming:
         return "正在向支付渠道确认结果，请稍候，不要重复支付。"
+    if payment.refunded_fen:
+        paid = "支付成功，其中" if payment.state is OrderState.PAID else ""
+        return f"{paid}{yuan_text(payment.refunded_fen)}元已原路退回，到账时间以支付渠道为准。"
     return {
         OrderState.CREATED: "等待支付，请在半小时内完成。",
         OrderState.PAYING: "等待支付，请在半小时内完成。",

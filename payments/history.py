@@ -9,11 +9,16 @@ from backend.kernel.db import Database, Reader, Record
 from backend.kernel.errors import NotFound
 from payments.states import LIVE_ORDER, AttemptState, OrderState
 
-# `disputed`: money for it stands in suspense and a person has not decided yet.
+# `disputed`: money for it stands in suspense and a person has not decided yet. `refunded_fen`: what has gone back of
+# what it paid, and of money that came for it and could not be applied.
 _ORDER = """
     SELECT o.id, o.community_id, o.payer_person_id, o.state, o.amount_fen, o.description, o.created_at, o.expires_at,
            o.paid_at, o.closed_at, o.close_reason, a.state AS attempt_state,
-           EXISTS (SELECT FROM difference d WHERE d.order_id = o.id AND d.state IN ('OPEN', 'ESCALATED')) AS disputed
+           EXISTS (SELECT FROM difference d WHERE d.order_id = o.id AND d.state IN ('OPEN', 'ESCALATED')) AS disputed,
+           coalesce((SELECT sum(d.refunded_fen) FROM difference d WHERE d.order_id = o.id), 0)::bigint
+           + coalesce((SELECT sum(r.amount_fen)
+                         FROM payment_attempt p JOIN refund r ON r.attempt_id = p.id AND r.state = 'SUCCEEDED'
+                        WHERE p.order_id = o.id), 0)::bigint AS refunded_fen
       FROM payment_order o
       JOIN LATERAL (SELECT state FROM payment_attempt WHERE order_id = o.id ORDER BY id DESC LIMIT 1) AS a ON true
 """
@@ -73,6 +78,7 @@ class Payment:
     close_reason: str | None
     confirming: bool
     disputed: bool
+    refunded_fen: int
 
     @property
     def live(self) -> bool:
@@ -141,4 +147,5 @@ def _payment(row: Record) -> Payment:
         close_reason=row["close_reason"],
         confirming=row["attempt_state"] == AttemptState.UNKNOWN,
         disputed=row["disputed"],
+        refunded_fen=row["refunded_fen"],
     )

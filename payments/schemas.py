@@ -25,6 +25,7 @@ _ORDER = {
     "closed_at": None,
     "close_reason": None,
     "disputed": False,
+    "refunded_fen": 0,
 }
 
 
@@ -50,6 +51,7 @@ class OrderView(Strict):
     closed_at: datetime | None
     close_reason: str | None
     disputed: bool
+    refunded_fen: int
 
 
 class OrderList(Strict):

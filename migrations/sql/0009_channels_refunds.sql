@@ -65,6 +65,8 @@ ALTER TABLE difference
     ADD CONSTRAINT difference_once UNIQUE (channel, transaction_no, class, subject),
     ADD CONSTRAINT difference_refunds CHECK (refunded_fen BETWEEN 0 AND refunding_fen AND refunding_fen <= booked_fen);
 
+CREATE INDEX difference_order ON difference (order_id) WHERE order_id IS NOT NULL;
+
 -- What a merchant may give back by rule on one day; above it a difference waits for a person.
 ALTER TABLE merchant
     ADD COLUMN automatic_refund_fen bigint NOT NULL DEFAULT 2000000
