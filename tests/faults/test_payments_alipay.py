@@ -1,17 +1,19 @@
 """Alipay's notifications forged, wrong, repeated, in parallel and with crashes: F-01, F-03, F-07, F-09, F-10."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
 from backend.kernel import failpoints
 from backend.kernel.errors import ChannelUnknown
 from backend.kernel.resources import Resources
-from payments import asking, closing
+from payments import asking, closing, merchants
 from payments.asking import Said
+from payments.channels.alipay import Alipay as AlipayChannel
 from payments.channels.base import Method
 from tests import vectors
-from tests.conftest import Client, Run, Sandbox
+from tests.conftest import Answered, Client, Run, Sandbox
 from tests.factories_alipay import Alipay, alipay, trade_no
 from tests.factories_payments import sound, stage
 
@@ -26,6 +28,16 @@ def till(sandbox_res: Resources, sandbox: Sandbox, run: Run) -> Alipay:
     return run(made())
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second for Alipay, so that its silence is a short one."""
+
+    def channel(res: Resources, merchant: merchants.Merchant) -> AlipayChannel:
+        return AlipayChannel(res.egress, res.clock, res.settings.alipay_url, total_s=0.5)
+
+    monkeypatch.setattr(merchants, "channel", channel)
+
+
 async def _paid_once(till: Alipay, order_id: object, bill: object) -> None:
     play = till.play
     assert await play.state(str(order_id)) == "PAID"
@@ -34,23 +46,30 @@ async def _paid_once(till: Alipay, order_id: object, bill: object) -> None:
     await sound(play.res)
 
 
-async def test_f01_the_same_notification_a_hundred_times_in_parallel_is_one_payment(
-    till: Alipay, sandbox_client: Client
-) -> None:
-    for _ in range(2):
+async def _same_notification_a_hundred_times(till: Alipay, sandbox_client: Client, rounds: int) -> None:
+    for _ in range(rounds):
         bill = await till.play.bill()
         order_id = await till.ready(bill)
         body = await till.body(order_id)
         assert await asyncio.gather(*(till.send(sandbox_client, body) for _ in range(100))) == [SUCCESS] * 100
         await _paid_once(till, order_id, bill)
-    assert await till.play.count("inbox") == 2
+    assert await till.play.count("inbox") == rounds
 
 
-async def test_f09_notification_janitor_and_client_in_the_same_instant_settle_once(
+async def test_f01_the_same_notification_a_hundred_times_in_parallel_is_one_payment(
     till: Alipay, sandbox_client: Client
 ) -> None:
-    await till.hostile(lose_notices=100)
-    for _ in range(10):
+    await _same_notification_a_hundred_times(till, sandbox_client, 2)
+
+
+@pytest.mark.long
+async def test_f01_twenty_rounds(till: Alipay, sandbox_client: Client) -> None:
+    await _same_notification_a_hundred_times(till, sandbox_client, 20)
+
+
+async def _three_doors_at_once(till: Alipay, sandbox_client: Client, rounds: int) -> None:
+    await till.hostile(lose_notices=rounds)
+    for _ in range(rounds):
         bill = await till.play.bill()
         order_id = await till.ready(bill)
         paid = await till.pays(order_id)
@@ -63,6 +82,18 @@ async def test_f09_notification_janitor_and_client_in_the_same_instant_settle_on
         )
         assert told == [SUCCESS, Said.PAID, Said.PAID]
         await _paid_once(till, order_id, bill)
+
+
+async def test_f09_notification_janitor_and_client_in_the_same_instant_settle_once(
+    till: Alipay, sandbox_client: Client
+) -> None:
+    await _three_doors_at_once(till, sandbox_client, 10)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_f09_two_hundred_rounds(till: Alipay, sandbox_client: Client) -> None:
+    await _three_doors_at_once(till, sandbox_client, 200)
 
 
 @pytest.mark.parametrize("point", ["settle.after_inbox", "settle.before_flush", "settle.before_commit"])
@@ -184,6 +215,49 @@ async def test_f07_an_answer_that_cannot_be_believed_settles_nothing_and_closes_
         await closing.close(till.play.res, order_id, reason="cancelled")
     assert await till.play.state(order_id) == "PAYING"
     assert await asking.ask_now(till.play.res, order_id) is Said.PAID
+
+
+async def _create(till: Alipay, client: Client, bill: UUID, key: str) -> Answered:
+    body = {"bill_ids": [str(bill)], "channel": "alipay", "method": "precreate"}
+    return await client.of(till.play.owner.token).post("/api/v1/payments", body, key=key)
+
+
+@pytest.mark.parametrize("behaviour", ["act_then_hang", "act_then_error", "http_500", "unsigned", "bad_signature"])
+async def test_f06_a_code_whose_answer_was_lost_is_asked_for_again(
+    till: Alipay, sandbox_client: Client, impatient: None, behaviour: str
+) -> None:
+    bill = await till.play.bill()
+    await till.hostile(precreate=[behaviour])
+    lost = await _create(till, sandbox_client, bill, "k1")
+    assert (lost.status, lost.code) == (503, "channel_unknown")
+    order_id = await till.play.res.db.fetchval("SELECT id FROM payment_order")
+    assert (await till.play.attempt(order_id))["state"] == "UNKNOWN"
+    again = await _create(till, sandbox_client, bill, "k1")
+    assert (again.status, again.json["payment_id"]) == (201, str(order_id))
+    await till.pays(order_id)
+    await till.deliver()
+    await _paid_once(till, order_id, bill)
+
+
+@pytest.mark.parametrize("lost_by", ["the channel", "a crash of ours"])
+async def test_f06_a_code_that_alipay_does_not_give_twice_ends_its_order_and_frees_the_bill(
+    till: Alipay, sandbox_client: Client, impatient: None, lost_by: str
+) -> None:
+    bill = await till.play.bill()
+    await till.hostile(refuse_repeated_precreate=True)
+    if lost_by == "the channel":
+        await till.hostile(precreate=["act_then_hang"])
+    else:
+        failpoints.arm("prepay.after_call", "raise", times=1)
+    assert (await _create(till, sandbox_client, bill, "k1")).status in (500, 503)
+    order_id = await till.play.res.db.fetchval("SELECT id FROM payment_order")
+    assert (await _create(till, sandbox_client, bill, "k1")).status == 409
+    assert await till.play.state(order_id) == "CLOSED"
+    fresh = await _create(till, sandbox_client, bill, "k2")
+    assert fresh.status == 201
+    await till.pays(fresh.json["payment_id"])
+    await till.deliver()
+    await _paid_once(till, fresh.json["payment_id"], bill)
 
 
 async def test_f26_an_order_lost_with_a_restored_backup_is_named_by_what_the_channel_carried(
