@@ -57,7 +57,7 @@ async def send(world: World, key: str, who: Who, sent: Prepared) -> Answered:
 def check(answer: Answered, told: object) -> None:
     """No error of ours, and nothing that tells about our insides."""
     assert answer.status < 500, (told, answer.status, answer.body[:500])
-    page = " /p/" in str(told) and answer.headers["Content-Type"].startswith("text/html")
+    page = "/p/" in str(told) and answer.headers["Content-Type"].startswith("text/html")
     if answer.status >= 400 and not page:
         assert set(answer.json["error"]) == {"code", "message", "request_id", "details"}, told
     for trace in (b"Traceback", b'File "/', b"asyncpg", b"pydantic.dev", b"SELECT ", b"INSERT "):
