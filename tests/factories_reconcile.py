@@ -57,6 +57,7 @@ class Books:
     async def run(
         self, path: Path, file: bytes | None, *, day: date = DAY, kind: StatementKind = StatementKind.TRADES,
         force: bool = False,
+        trades: bytes | None = None,
     ) -> Result:  # fmt: skip
         """Reconcile a file as if the channel had given it."""
         taken = await runs.take(self.res, merchant_id=self.stage.merchant_id, day=day, kind=kind, force=force)
@@ -65,7 +66,11 @@ class Books:
             return await runs.apply(self.res, taken, None)
         (path / "statement").write_bytes(file)
         try:
-            return await runs.apply(self.res, taken, path / "statement")
+            beside = None
+            if trades is not None:
+                beside = path / "trades"
+                beside.write_bytes(trades)
+            return await runs.apply(self.res, taken, path / "statement", trades=beside)
         except runs.Refused as error:
             await runs.fail(self.res, taken, str(error))
             raise

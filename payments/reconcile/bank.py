@@ -70,14 +70,39 @@ OPEN_LINES = """
 
 # What a line may be: of its amount, left at most WITHIN before. The oldest first.
 CANDIDATES = """
-    SELECT 'settlement' AS kind, id, left_on AS since, '' AS slip_no
+    SELECT 'settlement' AS kind, id, left_on AS since, flow_no AS number
       FROM channel_settlement
-     WHERE company_id = $1 AND matched_at IS NULL AND amount_fen = $2 AND left_on BETWEEN $3::date - $4::integer AND $3
+     WHERE company_id = $1 AND matched_at IS NULL AND amount_fen = $2
+       AND left_on BETWEEN $3::date - $4::integer AND $3::date
      UNION ALL
     SELECT 'deposit', id, deposited_on, slip_no
       FROM bank_deposit
-     WHERE company_id = $1 AND matched_at IS NULL AND amount_fen = $2 AND deposited_on BETWEEN $3::date - $4::integer AND $3
+     WHERE company_id = $1 AND matched_at IS NULL AND amount_fen = $2
+       AND deposited_on BETWEEN $3::date - $4::integer AND $3::date
      ORDER BY since, id
+"""
+
+# A payout that arrived with another amount under its own number, or has not arrived though later lines have.
+ASTRAY = """
+    INSERT INTO difference (id, community_id, class, state, channel, merchant_id, out_trade_no, transaction_no, subject,
+                            expected_fen, actual_fen, detail, opened_at)
+    SELECT overlay(overlay(gen_random_uuid()::text PLACING $3 FROM 1 FOR 13) PLACING '7' FROM 15 FOR 1)::uuid,
+           coalesce(m.community_id, m.company_id), 'settlement', 'OPEN', s.channel, s.merchant_id, '', s.flow_no,
+           'bank', s.amount_fen, coalesce(l.amount_fen, 0),
+           jsonb_strip_nulls(jsonb_build_object('source', 'bank', 'left_on', s.left_on, 'bank_line', l.id)), $2
+      FROM channel_settlement s
+      JOIN merchant m ON m.id = s.merchant_id
+      LEFT JOIN bank_line l ON l.company_id = s.company_id AND l.reference = s.flow_no
+     WHERE s.company_id = $1 AND s.matched_at IS NULL
+       AND (l.amount_fen <> s.amount_fen
+            OR s.left_on + 3 <= (SELECT max(booked_on) FROM bank_line WHERE company_id = $1))
+        ON CONFLICT (channel, transaction_no, class, subject) DO NOTHING
+"""
+
+ARRIVED_AFTER_ALL = """
+    UPDATE difference SET state = 'AUTO_RESOLVED', resolved_at = $2
+     WHERE class = 'settlement' AND subject = 'bank' AND state IN ('OPEN', 'ESCALATED')
+       AND (channel, transaction_no) = (SELECT channel, flow_no FROM channel_settlement WHERE id = $1)
 """
 
 MATCH_LINE = """
@@ -181,6 +206,7 @@ async def match(tx: Tx, company_id: UUID) -> int:
         if chosen is not None:
             await _arrive(tx, company_id, line, chosen)
             matched += 1
+    await tx.execute(ASTRAY, company_id, tx.now, str(uuid7(tx.now))[:13])
     return matched
 
 
@@ -191,9 +217,9 @@ async def rematch(tx: Tx, company_id: UUID) -> int:
 
 
 def _chosen(line: Record, found: list[Record]) -> Record | None:
-    """The deposit whose slip the line names; else the oldest, where all that it may be is of one kind."""
+    """What the line names by its number; else the oldest, where all that it may be is of one kind."""
     text = f"{line['reference']} {line['summary']}"
-    named = [each for each in found if each["slip_no"] and each["slip_no"] in text]
+    named = [each for each in found if each["number"] and each["number"] in text]
     if len(named) == 1:
         return named[0]
     return found[0] if found and len({each["kind"] for each in found}) == 1 else None
@@ -206,6 +232,7 @@ async def _arrive(tx: Tx, company_id: UUID, line: Record, what: Record) -> None:
         await tx.execute(MATCH_DEPOSIT, what["id"], line["id"], tx.now)
         return
     await tx.execute(MATCH_SETTLEMENT, what["id"], line["id"], tx.now)
+    await tx.execute(ARRIVED_AFTER_ALL, what["id"], tx.now)
     for part in await tx.fetch(PARTS, what["id"]):
         bank, transit = await accounts.ensure_all(
             tx,

@@ -53,7 +53,9 @@ REFUNDS = f"""
           JOIN refund f ON f.merchant_id = account.merchant_id
          WHERE r.state = 'DONE' AND r.kind = 'refunds'
            AND (f.state IN ('SUCCEEDED', 'PROCESSING', 'ABNORMAL')
-                OR f.state = 'CLOSED' AND f.channel_refund_no IS NOT NULL)
+                OR f.state = 'CLOSED' AND f.channel_refund_no IS NOT NULL
+                   AND (f.finished_at AT TIME ZONE 'Asia/Shanghai')::date
+                     > (f.submitted_at AT TIME ZONE 'Asia/Shanghai')::date)
            AND (CASE f.channel WHEN 'alipay' THEN f.finished_at ELSE f.submitted_at END
                 AT TIME ZONE 'Asia/Shanghai')::date = r.day),
     found AS (
@@ -87,7 +89,7 @@ FEES = """
      UNION ALL
     SELECT r.merchant_id, NULL, r.fee_fen, sum(f.fee_fen)
       FROM reconciliation_run r LEFT JOIN channel_fee f ON f.run_id = r.id
-     WHERE r.state = 'DONE' AND r.kind <> 'fund_flow'
+     WHERE r.state = 'DONE'
      GROUP BY r.id
     HAVING r.fee_fen <> coalesce(sum(f.fee_fen), 0)
 """

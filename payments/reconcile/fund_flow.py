@@ -15,7 +15,7 @@ from backend.kernel.money import allocate
 from backend.ledger import accounts, postings
 from backend.ledger.accounts import Code, Key
 from payments.reconcile import matching
-from payments.reconcile.matching import Side
+from payments.reconcile.matching import Matched, Share, Side
 
 SETTLED = "channel.settled"
 
@@ -25,8 +25,9 @@ STAGE = """
     ) ON COMMIT DROP
 """
 
-# A movement that we cannot explain: of a kind we do not know, of a payment or refund that is not ours, or of another
-# amount. Alipay's refunds carry the number of their trade, WeChat Pay's their own.
+# A movement that we cannot explain: of a kind we do not know, of a payment or refund that is not ours, of another
+# amount, or told twice. Alipay's refunds carry the number of their trade, WeChat Pay's their own; one that the channel
+# closed later comes back.
 NAME = """
     INSERT INTO named
     SELECT overlay(overlay(gen_random_uuid()::text PLACING $3 FROM 1 FOR 13) PLACING '7' FROM 15 FOR 1)::uuid,
@@ -35,38 +36,102 @@ NAME = """
            coalesce(a.amount_fen, d.booked_fen, -r.amount_fen), f.amount_fen, 0,
            jsonb_strip_nulls(jsonb_build_object(
                'source', 'fund_flow', 'run_id', $2::uuid, 'day', $5::date, 'at', f.at, 'kind', f.kind,
-               'said', nullif(f.odd, '')))
-      FROM fund_line f
+               'times', f.times, 'said', nullif(f.odd, '')))
+      FROM (SELECT *, count(*) OVER (PARTITION BY flow_no) AS times,
+                   row_number() OVER (PARTITION BY flow_no) AS position
+              FROM fund_line) AS f
       LEFT JOIN payment_attempt a
         ON f.kind = 'payment' AND a.channel = $1 AND a.transaction_no = f.business_no AND a.state = 'PAID'
       LEFT JOIN difference d
         ON f.kind = 'payment' AND d.channel = $1 AND d.transaction_no = f.business_no AND d.booked_fen > 0
-      LEFT JOIN refund r
-        ON f.kind = 'refund' AND r.channel = $1 AND f.business_no = coalesce(r.channel_refund_no, r.transaction_no)
-           AND (r.channel_refund_no IS NOT NULL OR r.amount_fen = -f.amount_fen)
-     WHERE CASE f.kind WHEN 'payment' THEN coalesce(a.amount_fen, d.booked_fen) IS DISTINCT FROM f.amount_fen
-                       WHEN 'refund' THEN r.amount_fen IS NULL OR r.amount_fen <> -f.amount_fen
-                       WHEN 'payout' THEN f.amount_fen >= 0
-                       WHEN 'fee' THEN false
-                       ELSE true END
+      LEFT JOIN LATERAL (
+           SELECT r.community_id, r.amount_fen, r.state
+             FROM refund r
+            WHERE f.kind = 'refund' AND r.channel = $1
+              AND CASE $1 WHEN 'alipay' THEN r.transaction_no ELSE r.channel_refund_no END = f.business_no
+            ORDER BY r.amount_fen <> abs(f.amount_fen)
+            LIMIT 1) AS r ON true
+     WHERE f.position = 1
+       AND (f.times > 1
+            OR CASE f.kind
+                    WHEN 'payment' THEN coalesce(a.amount_fen, d.booked_fen) IS DISTINCT FROM f.amount_fen
+                    WHEN 'refund' THEN r.amount_fen IS DISTINCT FROM CASE WHEN r.state = 'CLOSED'
+                                                                          THEN abs(f.amount_fen)
+                                                                          ELSE -f.amount_fen END
+                    WHEN 'payout' THEN f.amount_fen >= 0
+                    WHEN 'fee' THEN false
+                    ELSE true END)
 """
 
-# Fees of the day as the fund flow moved them against those of the day's trade bills, in fen.
-FEES = """
-    SELECT (SELECT coalesce(-sum(amount_fen), 0)::bigint FROM fund_line WHERE kind = 'fee') AS moved_fen,
-           (SELECT coalesce(sum(fee_fen), 0)::bigint FROM reconciliation_run
-             WHERE merchant_id = $1 AND day = $2 AND kind IN ('trades', 'refunds') AND state = 'DONE') AS told_fen
+# What we have of the day and no line of the fund flow speaks of.
+NAME_MISSING = """
+    INSERT INTO named
+    SELECT overlay(overlay(gen_random_uuid()::text PLACING $7 FROM 1 FOR 13) PLACING '7' FROM 15 FOR 1)::uuid,
+           'settlement', 'OPEN', o.transaction_no, o.subject, o.out_trade_no, o.community_id, o.order_id,
+           o.attempt_id, o.fen, 0, 0,
+           jsonb_build_object('source', 'fund_flow', 'run_id', $6::uuid, 'day', $5::date, 'problem', 'missing_there')
+      FROM (SELECT transaction_no, '' AS subject, out_trade_no, community_id, order_id, id AS attempt_id,
+                   amount_fen AS fen, transaction_no AS business_no
+              FROM payment_attempt
+             WHERE state = 'PAID' AND merchant_id = ANY($1::uuid[]) AND paid_at >= $2 AND paid_at < $3
+             UNION ALL
+            SELECT transaction_no, out_refund_no, out_trade_no, community_id, NULL, attempt_id, -amount_fen,
+                   CASE channel WHEN 'alipay' THEN transaction_no ELSE channel_refund_no END
+              FROM refund
+             WHERE state IN ('SUCCEEDED', 'PROCESSING', 'ABNORMAL') AND merchant_id = ANY($1::uuid[])
+               AND CASE channel WHEN 'alipay' THEN finished_at ELSE submitted_at END >= $2
+               AND CASE channel WHEN 'alipay' THEN finished_at ELSE submitted_at END < $3) AS o
+     WHERE NOT EXISTS (SELECT FROM fund_line f
+                        WHERE f.business_no = o.business_no AND f.kind <> 'fee'
+                          AND ($4 <> 'alipay' OR f.kind = 'odd' OR (f.amount_fen < 0) = (o.fen < 0)))
 """
 
-NAME_FEE = """
-    INSERT INTO named (id, class, state, transaction_no, subject, out_trade_no, community_id, expected_fen, actual_fen,
-                       statement_fen, detail)
-    VALUES ($1, 'fee', 'OPEN', $2, $3, '', $4, $5, $6, 0, $7)
+# Booked by the channel on another day than ours.
+TURNED_UP = """
+    UPDATE difference d SET state = 'AUTO_RESOLVED', resolved_at = $2
+     WHERE d.channel = $1 AND d.class = 'settlement' AND d.state IN ('OPEN', 'ESCALATED')
+       AND d.detail ->> 'problem' = 'missing_there' AND d.subject = ''
+       AND d.transaction_no IN (SELECT business_no FROM fund_line WHERE kind = 'payment')
 """
 
-PAYOUTS = (
-    "SELECT flow_no, -amount_fen AS amount_fen FROM fund_line WHERE kind = 'payout' AND amount_fen < 0 ORDER BY at"
-)
+# Fees as the fund flow moved them against those of the trade bill, for each number of which both speak.
+NAME_FEES = """
+    INSERT INTO named
+    SELECT overlay(overlay(gen_random_uuid()::text PLACING $3 FROM 1 FOR 13) PLACING '7' FROM 15 FOR 1)::uuid,
+           'fee', 'OPEN', t.transaction_no, t.subject, t.out_trade_no, coalesce(a.community_id, $4), a.order_id, a.id,
+           round(t.fee_mfen / 1000.0), m.fee_fen, 0,
+           jsonb_build_object('source', 'fund_flow', 'run_id', $2::uuid, 'day', $5::date)
+      FROM (SELECT business_no, coalesce(-sum(amount_fen) FILTER (WHERE kind = 'fee'), 0) AS fee_fen
+              FROM (SELECT DISTINCT business_no, flow_no, kind, amount_fen FROM fund_line) AS once
+             GROUP BY business_no
+            HAVING bool_or(kind IN ('payment', 'refund'))) AS m
+      JOIN (SELECT CASE WHEN $1 = 'alipay' OR kind = 'payment' THEN transaction_no ELSE refund_no END AS business_no,
+                   min(transaction_no) AS transaction_no, min(out_trade_no) AS out_trade_no, sum(fee_mfen) AS fee_mfen,
+                   CASE WHEN $1 = 'alipay' THEN '' ELSE max(out_refund_no) END AS subject
+              FROM (SELECT DISTINCT kind, transaction_no, out_trade_no, refund_no, out_refund_no, fee_mfen
+                      FROM statement_line WHERE kind IN ('payment', 'refund')) AS once
+             GROUP BY 1) AS t USING (business_no)
+      LEFT JOIN payment_attempt a ON a.channel = $1 AND a.transaction_no = t.transaction_no
+     WHERE round(t.fee_mfen / 1000.0) <> m.fee_fen
+"""
+
+# A refund that the channel closed on a later day takes its returned fee back.
+FEES_BACK = """
+    SELECT r.community_id, r.merchant_id, sum(-f.amount_fen)::bigint * 1000 AS fee_mfen
+      FROM fund_line f
+      JOIN refund r ON r.channel_refund_no = f.business_no AND r.channel = $1 AND r.state = 'CLOSED'
+     WHERE f.kind = 'fee' AND f.amount_fen < 0
+       AND NOT EXISTS (SELECT FROM fund_line taken
+                        WHERE taken.business_no = f.business_no AND taken.kind = 'refund' AND taken.amount_fen < 0)
+     GROUP BY r.community_id, r.merchant_id
+"""
+
+# A payout is known at the bank by the number that the channel gave it.
+PAYOUTS = """
+    SELECT coalesce(nullif(business_no, ''), flow_no) AS number, -min(amount_fen) AS amount_fen
+      FROM fund_line WHERE kind = 'payout' AND amount_fen < 0
+     GROUP BY 1 ORDER BY 1
+"""
 
 INSERT = """
     INSERT INTO channel_settlement (id, company_id, merchant_id, channel, run_id, flow_no, amount_fen, left_on)
@@ -89,9 +154,7 @@ BALANCES = """
      ORDER BY 1, 2
 """
 
-COUNT = """
-    SELECT count(*) - (SELECT count(*) FROM named WHERE class = 'settlement') FROM fund_line
-"""
+COUNT = "SELECT count(*) - (SELECT count(*) FROM named) FROM fund_line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +164,23 @@ class _Part:
     amount_fen: int
 
 
-async def match(tx: Tx, side: Side) -> int:
-    """Explain every line of the staging table, post payouts, open what does not fit; how many lines fit."""
+async def match(tx: Tx, side: Side) -> Matched:
+    """Explain every line of the staging table, post payouts, open what does not fit; how many lines fit.
+
+    The day's trade bill lies in the other staging table, for its fees.
+    """
     channel, head, book = side.merchant.channel.value, str(uuid7(tx.now))[:13], side.merchant.book
     await tx.execute(NAME, channel, side.run_id, head, book, side.day)
-    await _compare_fees(tx, side)
+    fitting = int(await tx.fetchval(COUNT))
+    merchants = list(side.merchants)
+    await tx.execute(NAME_MISSING, merchants, side.starts_at, side.ends_at, channel, side.day, side.run_id, head)
+    await tx.execute(NAME_FEES, channel, side.run_id, head, book, side.day)
+    await tx.execute(TURNED_UP, channel, tx.now)
     for row in await tx.fetch(PAYOUTS):
-        await _settle(tx, side, flow_no=row["flow_no"], amount_fen=row["amount_fen"])
+        await _settle(tx, side, flow_no=row["number"], amount_fen=row["amount_fen"])
     await matching.keep(tx, side)
-    return int(await tx.fetchval(COUNT))
-
-
-async def _compare_fees(tx: Tx, side: Side) -> None:
-    row = await tx.fetchrow(FEES, side.merchant.id, side.day)
-    if row is None or row["moved_fen"] == row["told_fen"]:
-        return
-    await tx.execute(
-        NAME_FEE, uuid7(tx.now), side.merchant.mchid, side.day.isoformat(), side.merchant.book, row["told_fen"],
-        row["moved_fen"], {"source": "fund_flow", "run_id": str(side.run_id), "day": side.day.isoformat()},
-    )  # fmt: skip
+    back = await tx.fetch(FEES_BACK, channel)
+    return Matched(fitting, tuple(Share(row["community_id"], row["merchant_id"], row["fee_mfen"]) for row in back))
 
 
 async def _settle(tx: Tx, side: Side, *, flow_no: str, amount_fen: int) -> None:

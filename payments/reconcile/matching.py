@@ -65,7 +65,7 @@ async def match(tx: Tx, side: Side) -> Matched:
     found = await tx.fetch(match_sql, *span)
     await tx.execute(duplicates)
     head, book = str(uuid7(tx.now))[:13], side.merchant.book
-    await tx.execute(name, *span, side.merchant.channel.value, side.run_id, head, book, side.day)
+    await tx.execute(name, span[0], side.merchant.channel.value, side.run_id, head, book, side.day)
     await keep(tx, side)
     shares: dict[tuple[UUID, UUID], int] = {}
     for row in found:
@@ -76,12 +76,12 @@ async def match(tx: Tx, side: Side) -> Matched:
 
 async def keep(tx: Tx, side: Side) -> None:
     """Store what `named` holds: differences, and that this run found them."""
-    channel, head = side.merchant.channel.value, str(uuid7(tx.now))[:13]
+    channel = side.merchant.channel.value
     await tx.execute(sql.TURNED_UP, channel, tx.now)
     await tx.execute(sql.CLEARED, side.run_id, channel, tx.now)
     await tx.execute(sql.OPEN, channel, side.merchant.id, tx.now)
     await tx.execute(sql.FIND, side.run_id, channel)
-    await tx.execute(sql.HELD_TOO_LONG, list(side.merchants), side.kind.value, side.day, tx.now, head)
+    await tx.execute(sql.HELD_TOO_LONG, list(side.merchants), side.kind.value, side.day)
 
 
 def _shares(shares: dict[tuple[UUID, UUID], int]) -> tuple[Share, ...]:

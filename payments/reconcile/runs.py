@@ -9,7 +9,7 @@ any transaction; everything that it brings about is one transaction.
 import asyncio
 import hashlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -184,13 +184,16 @@ async def reconcile(
     taken = await take(res, merchant_id=merchant_id, day=day, kind=kind, force=force)
     if taken is None:
         return None
-    with tempfile.NamedTemporaryFile(dir=_directory(res), prefix="statement-") as file:
-        path = Path(file.name)
+    with tempfile.TemporaryDirectory(dir=_directory(res)) as directory:
+        path, trades = Path(directory) / "statement", Path(directory) / "trades"
         try:
             there = await _download(res, taken.side, path)
             if not there and not force and await _ours(res, taken.side):
                 raise NothingThere("渠道没有这一天的账单，但我们这一天有成功的交易。")
-            return await apply(res, taken, path if there else None)
+            beside = False
+            if kind is StatementKind.FUND_FLOW:
+                beside = await _download(res, replace(taken.side, kind=StatementKind.TRADES), trades)
+            return await apply(res, taken, path if there else None, trades=trades if beside else None)
         except (Refused, NothingThere) as reason:
             await fail(res, taken, str(reason))
             raise
@@ -223,8 +226,11 @@ async def take(res: Resources, *, merchant_id: UUID, day: date, kind: StatementK
     return await res.db.transact(work)
 
 
-async def apply(res: Resources, taken: Taken, path: Path | None) -> Result:
-    """Everything that a file brings about, in one transaction; `path` None: an empty day."""
+async def apply(res: Resources, taken: Taken, path: Path | None, *, trades: Path | None = None) -> Result:
+    """Everything that a file brings about, in one transaction; `path` None: an empty day.
+
+    `trades`: the day's trade bill, beside a fund flow, for its fees.
+    """
     digest = None if path is None else await asyncio.to_thread(_sha256, path)
 
     async def work(tx: Tx) -> Result:
@@ -236,24 +242,21 @@ async def apply(res: Resources, taken: Taken, path: Path | None) -> Result:
         if funds:
             await tx.execute(fund_flow.STAGE)
         if path is not None:
-            reader, table = _reader(side), "fund_line" if funds else "statement_line"
-            told = await loading.load(tx, path, reader, table=table)
+            told = await loading.load(tx, path, _reader(side), table="fund_line" if funds else "statement_line")
+        if trades is not None:
+            await loading.load(tx, trades, _reader(replace(side, kind=StatementKind.TRADES)), table="statement_line")
         await failpoint("reconcile.loaded")
-        matched, fee_mfen, fee_fen = 0, 0, 0
-        if funds:
-            matched = await fund_flow.match(tx, side)
-        else:
-            found = await matching.match(tx, side)
-            matched, fee_mfen = found.lines, sum(share.fee_mfen for share in found.shares)
-            fee_fen = await fees.post(tx, run_id=side.run_id, attempt=taken.attempt, shares=found.shares)
+        found = await (fund_flow.match(tx, side) if funds else matching.match(tx, side))
+        fee_mfen = sum(share.fee_mfen for share in found.shares)
+        fee_fen = await fees.post(tx, run_id=side.run_id, attempt=taken.attempt, shares=found.shares)
         done = await tx.fetchval(
             FINISH, side.run_id, taken.attempt, tx.now, digest, told.lines, told.amount_fen, told.refund_fen, fee_mfen,
-            fee_fen, matched,
+            fee_fen, found.lines,
         )  # fmt: skip
         if done is None:
             raise LeaseLost
-        _tell(tx, side, told, matched)
-        return Result(side.run_id, told, matched, fee_fen)
+        _tell(tx, side, told, found.lines)
+        return Result(side.run_id, told, found.lines, fee_fen)
 
     return await res.db.transact(work)
 

@@ -25,7 +25,8 @@ logger = log.get_logger("reconcile")
 
 NEXT = """
     SELECT f.id AS finding_id, d.id AS difference_id, d.out_trade_no, d.transaction_no, d.subject, d.actual_fen,
-           coalesce(a.merchant_id, d.merchant_id) AS merchant_id, coalesce(r.total_fen, a.amount_fen) AS total_fen
+           a.id AS attempt_id, coalesce(a.merchant_id, d.merchant_id) AS merchant_id,
+           coalesce(r.total_fen, a.amount_fen) AS total_fen
       FROM reconciliation_finding f
       JOIN difference d ON d.id = f.difference_id
       LEFT JOIN payment_attempt a ON a.id = d.attempt_id
@@ -37,6 +38,16 @@ NEXT = """
 """
 
 ASKED = "UPDATE reconciliation_finding SET asked_at = $2 WHERE id = $1"
+
+# The channel contradicts its own statement.
+CONTRADICTED = """
+    UPDATE difference SET class = 'status', detail = detail || jsonb_build_object('channel_said', $2::text)
+     WHERE id = $1 AND class = 'missing_here' AND state IN ('OPEN', 'ESCALATED')
+       AND NOT EXISTS (SELECT FROM difference d
+                        WHERE (d.channel, d.transaction_no, d.subject)
+                            = (difference.channel, difference.transaction_no, difference.subject)
+                          AND d.class = 'status')
+"""
 
 RESOLVE = """
     UPDATE difference SET state = 'AUTO_RESOLVED', resolved_at = $2, note = $3
@@ -78,6 +89,9 @@ async def _settle(tx: Tx, merchant: Merchant, row: Record, trade: Trade | None) 
     """Settle what the channel says is paid under the very number of the statement; else it stays a person's case."""
     await tx.execute(ASKED, row["finding_id"], tx.now)
     if trade is None or not trade.paid or trade.transaction_no != row["transaction_no"]:
+        if row["attempt_id"] is not None and (trade is None or not trade.paid):
+            said = "NEVER_HEARD" if trade is None else trade.state.value
+            await tx.execute(CONTRADICTED, row["difference_id"], said)
         return
     settled = await settlement.settle(tx, merchant, trade=trade, door=Door.STATEMENT)
     note = "渠道确认已支付，系统已按账单补记。"

@@ -1,8 +1,8 @@
 """The set-based part of reconciliation: a staging table for the file's lines, one full outer join, what it leaves (D7).
 
 The staging tables live and die with the transaction of the run. `problem` holds what did not fit, `named` what it is
-called; both are few. Shared parameters of the steps: $1 merchants, $2 and $3 the day's instants, $4 the channel,
-$5 the run, where a step has them.
+called; both are few. To match takes the merchants and the day's instants; to name takes the merchants, the channel, the
+run, the head of new ids, the book of what belongs nowhere, and the day.
 """
 
 STAGE = """
@@ -60,17 +60,17 @@ DUPLICATE_PAYMENTS = """
 # What a line that we do not have that day belongs to: another day of ours, an order that we think unpaid, or nothing.
 NAME_PAYMENTS = """
     INSERT INTO named
-    SELECT overlay(overlay(gen_random_uuid()::text PLACING $6 FROM 1 FOR 13) PLACING '7' FROM 15 FOR 1)::uuid,
+    SELECT overlay(overlay(gen_random_uuid()::text PLACING $4 FROM 1 FOR 13) PLACING '7' FROM 15 FOR 1)::uuid,
            CASE p.kind WHEN 'line' THEN CASE WHEN o.our_fen IS NULL THEN 'missing_here'
                                              WHEN o.our_fen <> l.told_fen THEN 'amount' ELSE 'cross_day' END
-                       WHEN 'ours' THEN CASE WHEN seen.yes OR midnight.near THEN 'cross_day' ELSE 'missing_there' END
+                       WHEN 'ours' THEN CASE WHEN later.yes AND NOT seen.yes THEN 'missing_there' ELSE 'cross_day' END
                        WHEN 'odd' THEN CASE WHEN l.odd LIKE 'currency:%' THEN 'currency' ELSE 'status' END
                        WHEN 'number' THEN 'transaction'
                        ELSE p.kind END,
            CASE WHEN p.kind = 'line' AND o.our_fen = l.told_fen OR p.kind = 'ours' AND seen.yes
                 THEN 'AUTO_RESOLVED' ELSE 'OPEN' END,
            p.transaction_no, '', coalesce(l.out_trade_no, o.out_trade_no),
-           coalesce(o.community_id, a.community_id, $7), coalesce(o.order_id, a.order_id),
+           coalesce(o.community_id, a.community_id, $5), coalesce(o.order_id, a.order_id),
            coalesce(o.attempt_id, a.id),
            CASE WHEN p.kind = 'fee' THEN round(l.told_fen * l.rate / 10000000.0)
                 WHEN p.kind = 'duplicate' THEN l.told_fen
@@ -79,8 +79,9 @@ NAME_PAYMENTS = """
                        WHEN 'ours' THEN 0 ELSE l.told_fen END,
            CASE WHEN p.kind = 'ours' THEN 0 ELSE coalesce(l.statement_fen, 0) END,
            jsonb_strip_nulls(jsonb_build_object(
-               'source', 'statement', 'run_id', $5::uuid, 'day', $8::date, 'at', l.at, 'lines', l.lines,
-               'said', nullif(l.odd, ''), 'our_number', CASE WHEN p.kind = 'number' THEN o.out_trade_no END))
+               'source', 'statement', 'run_id', $3::uuid, 'day', $6::date, 'at', l.at, 'lines', l.lines,
+               'said', nullif(l.odd, ''), 'our_number', CASE WHEN p.kind = 'number' THEN o.out_trade_no END,
+               'problem', CASE WHEN p.kind = 'ours' THEN 'missing_there' END))
       FROM problem p
       LEFT JOIN (
            SELECT transaction_no, min(out_trade_no) AS out_trade_no, max(amount_fen) AS told_fen, max(odd) AS odd,
@@ -90,27 +91,31 @@ NAME_PAYMENTS = """
             WHERE s.kind <> 'refund' AND transaction_no IN (SELECT transaction_no FROM problem)
             GROUP BY transaction_no) AS l USING (transaction_no)
       LEFT JOIN LATERAL (
-           SELECT amount_fen AS our_fen, community_id, order_id, id AS attempt_id, out_trade_no, paid_at
+           SELECT amount_fen AS our_fen, community_id, order_id, id AS attempt_id, out_trade_no
              FROM payment_attempt
-            WHERE channel = $4 AND transaction_no = p.transaction_no AND state = 'PAID'
+            WHERE channel = $2 AND transaction_no = p.transaction_no AND state = 'PAID'
             UNION ALL
-           SELECT booked_fen, community_id, order_id, attempt_id, out_trade_no,
-                  coalesce((detail ->> 'success_at')::timestamptz, opened_at)
+           SELECT booked_fen, community_id, order_id, attempt_id, out_trade_no
              FROM difference
-            WHERE channel = $4 AND transaction_no = p.transaction_no AND booked_fen > 0
+            WHERE channel = $2 AND transaction_no = p.transaction_no AND booked_fen > 0
             LIMIT 1) AS o ON true
       LEFT JOIN payment_attempt a ON o.our_fen IS NULL AND a.out_trade_no = l.out_trade_no
-     CROSS JOIN LATERAL (SELECT least(o.paid_at - $2, $3 - o.paid_at) < interval '30 minutes' AS near) AS midnight
+     CROSS JOIN LATERAL (
+           SELECT EXISTS (SELECT FROM reconciliation_run r
+                           WHERE r.merchant_id = ANY($1::uuid[]) AND r.kind = 'trades' AND r.day = $6::date + 1
+                             AND r.state = 'DONE') AS yes) AS later
      CROSS JOIN LATERAL (
            SELECT EXISTS (SELECT FROM reconciliation_finding f JOIN reconciliation_run r ON r.id = f.run_id
                            WHERE f.transaction_no = p.transaction_no AND f.subject = '' AND f.statement_fen > 0
-                             AND r.id <> $5 AND r.merchant_id = ANY($1::uuid[]) AND r.kind = 'trades') AS yes) AS seen
+                             AND r.id <> $3 AND r.merchant_id = ANY($1::uuid[]) AND r.kind = 'trades') AS yes) AS seen
 """
 
-# A refund counts for the day on which the channel took it: WeChat Pay lists it then, Alipay when it was done.
+# A refund counts for the day on which the channel took it: WeChat Pay lists it then, Alipay when it was done. One that
+# the channel closed on a later day was listed all the same, one closed on its own day was not.
 _TAKEN = "CASE r.channel WHEN 'alipay' THEN r.finished_at ELSE r.submitted_at END"
 _ACCEPTED = """
-    (r.state IN ('SUCCEEDED', 'PROCESSING', 'ABNORMAL') OR r.state = 'CLOSED' AND r.channel_refund_no IS NOT NULL)
+    (r.state IN ('SUCCEEDED', 'PROCESSING', 'ABNORMAL') OR r.state = 'CLOSED' AND r.channel_refund_no IS NOT NULL
+     AND (r.finished_at AT TIME ZONE 'Asia/Shanghai')::date > (r.submitted_at AT TIME ZONE 'Asia/Shanghai')::date)
 """
 
 MATCH_REFUNDS = f"""
@@ -146,10 +151,10 @@ DUPLICATE_REFUNDS = """
 
 NAME_REFUNDS = f"""
     INSERT INTO named
-    SELECT overlay(overlay(gen_random_uuid()::text PLACING $6 FROM 1 FOR 13) PLACING '7' FROM 15 FOR 1)::uuid,
+    SELECT overlay(overlay(gen_random_uuid()::text PLACING $4 FROM 1 FOR 13) PLACING '7' FROM 15 FOR 1)::uuid,
            CASE p.kind WHEN 'line' THEN CASE WHEN o.accepted AND o.our_fen = l.told_fen THEN 'cross_day'
                                              WHEN o.our_fen = l.told_fen THEN 'status' ELSE 'refund' END
-                       WHEN 'ours' THEN CASE WHEN seen.yes OR midnight.near THEN 'cross_day' ELSE 'refund' END
+                       WHEN 'ours' THEN CASE WHEN later.yes AND NOT seen.yes THEN 'refund' ELSE 'cross_day' END
                        WHEN 'amount' THEN 'refund'
                        WHEN 'odd' THEN 'status'
                        WHEN 'state' THEN 'status'
@@ -157,14 +162,14 @@ NAME_REFUNDS = f"""
            CASE WHEN p.kind = 'line' AND o.accepted AND o.our_fen = l.told_fen OR p.kind = 'ours' AND seen.yes
                 THEN 'AUTO_RESOLVED' ELSE 'OPEN' END,
            p.transaction_no, p.subject, coalesce(l.out_trade_no, o.out_trade_no),
-           coalesce(o.community_id, a.community_id, $7), a.order_id, a.id,
+           coalesce(o.community_id, a.community_id, $5), a.order_id, a.id,
            CASE WHEN p.kind = 'fee' THEN -round(l.told_fen * l.rate / 10000000.0)
                 WHEN p.kind = 'duplicate' THEN l.told_fen ELSE o.our_fen END,
            CASE p.kind WHEN 'fee' THEN round(l.fee_mfen / 1000.0) WHEN 'duplicate' THEN l.statement_fen
                        WHEN 'ours' THEN 0 ELSE l.told_fen END,
            CASE WHEN p.kind = 'ours' THEN 0 ELSE coalesce(l.statement_fen, 0) END,
            jsonb_strip_nulls(jsonb_build_object(
-               'source', 'statement', 'run_id', $5::uuid, 'day', $8::date, 'at', l.at, 'lines', l.lines,
+               'source', 'statement', 'run_id', $3::uuid, 'day', $6::date, 'at', l.at, 'lines', l.lines,
                'said', coalesce(nullif(l.odd, ''), nullif(l.status, '')), 'our_state', o.state,
                'problem', CASE p.kind WHEN 'line' THEN 'missing_here' WHEN 'ours' THEN 'missing_there'
                                       ELSE p.kind END))
@@ -178,16 +183,18 @@ NAME_REFUNDS = f"""
             GROUP BY transaction_no, out_refund_no) AS l
         ON (l.transaction_no, l.out_refund_no) = (p.transaction_no, p.subject)
       LEFT JOIN LATERAL (
-           SELECT r.amount_fen AS our_fen, r.community_id, r.out_trade_no, r.state, {_ACCEPTED} AS accepted,
-                  {_TAKEN} AS taken_at
+           SELECT r.amount_fen AS our_fen, r.community_id, r.out_trade_no, r.state, {_ACCEPTED} AS accepted
              FROM refund r
-            WHERE r.out_refund_no = p.subject AND r.transaction_no = p.transaction_no AND r.channel = $4) AS o ON true
-      LEFT JOIN payment_attempt a ON a.channel = $4 AND a.transaction_no = p.transaction_no
-     CROSS JOIN LATERAL (SELECT least(o.taken_at - $2, $3 - o.taken_at) < interval '30 minutes' AS near) AS midnight
+            WHERE r.out_refund_no = p.subject AND r.transaction_no = p.transaction_no AND r.channel = $2) AS o ON true
+      LEFT JOIN payment_attempt a ON a.channel = $2 AND a.transaction_no = p.transaction_no
+     CROSS JOIN LATERAL (
+           SELECT EXISTS (SELECT FROM reconciliation_run r
+                           WHERE r.merchant_id = ANY($1::uuid[]) AND r.kind = 'refunds' AND r.day = $6::date + 1
+                             AND r.state = 'DONE') AS yes) AS later
      CROSS JOIN LATERAL (
            SELECT EXISTS (SELECT FROM reconciliation_finding f JOIN reconciliation_run r ON r.id = f.run_id
                            WHERE f.transaction_no = p.transaction_no AND f.subject = p.subject AND f.statement_fen > 0
-                             AND r.id <> $5 AND r.merchant_id = ANY($1::uuid[]) AND r.kind = 'refunds') AS yes) AS seen
+                             AND r.id <> $3 AND r.merchant_id = ANY($1::uuid[]) AND r.kind = 'refunds') AS yes) AS seen
 """  # noqa: S608 - constants only
 
 # What was held for a day, or missed by another run, has turned up in this file.
@@ -227,32 +234,22 @@ CLEARED = """
 
 FIND = """
     INSERT INTO reconciliation_finding (run_id, difference_id, transaction_no, subject, statement_fen)
-    SELECT $1, d.id, n.transaction_no, n.subject, n.statement_fen
+    SELECT $1, d.id, n.transaction_no, n.subject, max(n.statement_fen)
       FROM named n
       JOIN difference d ON d.channel = $2 AND (d.transaction_no, d.class, d.subject)
                                             = (n.transaction_no, n.class, n.subject)
+     GROUP BY d.id, n.transaction_no, n.subject
 """
 
-# Held for a day, and the day is over: it is missing there.
+# Held for a day, and the day is over: from now on it is called what it is.
 HELD_TOO_LONG = """
-    WITH over AS (
-        UPDATE difference d SET state = 'AUTO_RESOLVED', resolved_at = $4, note = '次日账单里仍没有，改为按缺失处理'
-          FROM reconciliation_finding f JOIN reconciliation_run r ON r.id = f.run_id
-         WHERE f.difference_id = d.id AND r.merchant_id = ANY($1::uuid[]) AND r.kind = $2 AND r.day < $3
-           AND d.class = 'cross_day' AND d.state = 'OPEN' AND f.statement_fen = 0
-     RETURNING d.*, f.run_id),
-    missing AS (
-        INSERT INTO difference (id, community_id, class, state, channel, merchant_id, order_id, attempt_id,
-                                out_trade_no, transaction_no, subject, expected_fen, actual_fen, detail, opened_at)
-        SELECT overlay(overlay(gen_random_uuid()::text PLACING $5 FROM 1 FOR 13) PLACING '7' FROM 15 FOR 1)::uuid,
-               community_id, CASE WHEN subject = '' THEN 'missing_there' ELSE 'refund' END, 'OPEN', channel,
-               merchant_id, order_id, attempt_id, out_trade_no, transaction_no, subject, expected_fen, 0,
-               detail || '{"problem": "missing_there"}', $4
-          FROM over
-            ON CONFLICT (channel, transaction_no, class, subject) DO NOTHING
-     RETURNING id, transaction_no, subject)
-    INSERT INTO reconciliation_finding (run_id, difference_id, transaction_no, subject, statement_fen)
-    SELECT o.run_id, m.id, m.transaction_no, m.subject, 0
-      FROM missing m JOIN over o USING (transaction_no, subject)
-        ON CONFLICT DO NOTHING
+    UPDATE difference d
+       SET class = CASE WHEN d.subject = '' THEN 'missing_there' ELSE 'refund' END
+      FROM reconciliation_finding f JOIN reconciliation_run r ON r.id = f.run_id
+     WHERE f.difference_id = d.id AND r.merchant_id = ANY($1::uuid[]) AND r.kind = $2 AND r.day < $3
+       AND d.class = 'cross_day' AND d.state IN ('OPEN', 'ESCALATED') AND f.statement_fen = 0
+       AND NOT EXISTS (SELECT FROM difference known
+                        WHERE (known.channel, known.transaction_no, known.subject)
+                            = (d.channel, d.transaction_no, d.subject)
+                          AND known.class IN ('missing_there', 'refund'))
 """

@@ -107,9 +107,10 @@ async def test_what_the_fund_flow_cannot_explain_has_a_name(books: Books, tmp_pa
         Move("扣除交易手续费", row.transaction_no, -61, "F3"), Move("神秘业务", "X", -7, "F4"),
         Move("提现", "W9", 10, "F5"),
     ]  # fmt: skip
-    await books.run(tmp_path, made.wechat_fund(moves), kind=StatementKind.FUND_FLOW)
+    trades = made.wechat_trades([row])
+    await books.run(tmp_path, made.wechat_fund(moves), kind=StatementKind.FUND_FLOW, trades=trades)
     assert await books.found() == [
-        ("fee", "OPEN", made.MCHID),
+        ("fee", "OPEN", row.transaction_no),
         ("settlement", "OPEN", row.transaction_no),
         ("settlement", "OPEN", "T_UNKNOWN"),
         ("settlement", "OPEN", "W9"),
@@ -120,7 +121,8 @@ async def test_what_the_fund_flow_cannot_explain_has_a_name(books: Books, tmp_pa
 
 async def test_running_the_fund_flow_again_settles_nothing_twice(books: Books, tmp_path: Path) -> None:
     out_fen = await settled_day(books, tmp_path)
-    moves = [Move("提现", "W1", -out_fen, "W1")]
+    moves = [Move("交易", row.transaction_no, row.amount_fen, f"F{n}") for n, row in enumerate(books.rows)]
+    moves += [Move("提现", "W1", -out_fen, "W1")]
     await books.run(tmp_path, made.wechat_fund(moves), kind=StatementKind.FUND_FLOW, force=True)
     assert await account_fen(books, "in_transit") == out_fen
     await sound(books.res)
@@ -170,6 +172,7 @@ async def test_cash_at_the_bank_is_found_by_amount_and_slip(books: Books) -> Non
 async def test_a_difference_is_written_off_by_two_people(books: Books, tmp_path: Path) -> None:
     row = await books.pay(10_000)
     await books.run(tmp_path, None)
+    await books.run(tmp_path, None, day=DAY + timedelta(days=1))
     difference_id = await books.res.db.fetchval("SELECT id FROM difference")
     proposed = await books.res.db.transact(
         lambda tx: writing_off.propose(
@@ -221,5 +224,5 @@ async def test_books_that_moved_since_are_compared_again(books: Books, tmp_path:
     late = await books.pay(7_000)
     assert await runs.plan_moved(books.res, DAY + timedelta(days=1)) == 1
     await books.trades(tmp_path, [first], force=True)
-    assert await books.found() == [("missing_there", "OPEN", late.transaction_no)]
+    assert await books.found() == [("cross_day", "OPEN", late.transaction_no)]
     await sound(books.res)
