@@ -22,7 +22,6 @@ from backend.kernel.errors import Conflict, NotFound
 from backend.kernel.ids import uuid7
 from backend.property import communities, houses
 from payments import history
-from payments.states import OrderState
 
 
 class ReceiptState(StrEnum):
@@ -70,6 +69,9 @@ OF_RESIDENT = f"""{_COLUMNS}
      LIMIT 1
 """
 
+# A refund locks the order as well: it is over before a receipt is given, or finds the receipt.
+HOLD_ORDER = "SELECT state FROM payment_order WHERE id = $1 FOR SHARE"
+
 PAID = """
     SELECT o.id, o.community_id, o.amount_fen, o.paid_at, a.channel, a.method, a.out_trade_no, a.transaction_no,
            v.voucher_no, v.received_fen, v.change_fen, c.cashier_id,
@@ -116,11 +118,13 @@ async def issue(tx: Tx, actor: Actor, *, order_id: UUID) -> Receipt:
 
     Raises NotFound, Conflict `not_paid`, and `all_refunded` where nothing is left to give a receipt for.
     """
+    if await tx.fetchval(HOLD_ORDER, order_id) is None:
+        raise NotFound
     row = await tx.fetchrow(PAID, order_id)
     if row is None:
-        await _require_order(tx, order_id)
         raise Conflict("这笔款项还没有收到，暂时不能开收据。", code="not_paid")
     company_id = await _company(tx, row["community_id"])
+    snapshot = await _snapshot(tx, row, company_id)
     await tx.execute(OPEN_SERIES, company_id)
     last_no: int = await tx.fetchval(LOCK_SERIES, company_id)
     known = await tx.fetchrow(OF_ORDER, order_id)
@@ -129,7 +133,6 @@ async def issue(tx: Tx, actor: Actor, *, order_id: UUID) -> Receipt:
     if row["refunded_fen"] == row["amount_fen"]:
         raise Conflict("这笔款项已经全部退还，不再开收据。", code="all_refunded")
     receipt_id, no = uuid7(tx.now), last_no + 1
-    snapshot = await _snapshot(tx, row, company_id)
     await tx.execute(INSERT, receipt_id, company_id, row["community_id"], no, order_id, snapshot, tx.now)
     await tx.execute(COUNT_UP, company_id, no)
     audit.record(
@@ -207,11 +210,6 @@ async def _snapshot(tx: Tx, row: Record, company_id: UUID) -> dict[str, Any]:
 async def _company(tx: Tx, community_id: UUID) -> UUID:
     (community,) = await communities.by_ids(tx, [community_id])
     return community.company_id
-
-
-async def _require_order(tx: Tx, order_id: UUID) -> None:
-    if await tx.fetchval("SELECT state FROM payment_order WHERE id = $1", order_id) in (None, OrderState.PAID):
-        raise NotFound
 
 
 def _found(row: Record | None) -> Record:
