@@ -115,8 +115,12 @@ def _parameter(field: str, message: str) -> PayError:
 
 async def query(call: PayCall) -> Answer:
     """GET /v3/refund/domestic/refunds/{out_refund_no}."""
-    refund = refund_books.find(call.world, call.merchant.mchid, call.request.match_info["out_refund_no"])
-    return Answer(refund_books.view(_of_caller(refund, call.request.query.get("sub_mchid", ""))))
+    found = refund_books.find(call.world, call.merchant.mchid, call.request.match_info["out_refund_no"])
+    refund, hostile = _of_caller(found, call.request.query.get("sub_mchid", "")), call.world.hostile
+    told = refund_books.view(refund)
+    if hostile.spend("lie_answers", refund.out_refund_no):
+        told["amount"]["refund"] = max(1, refund.amount_fen + hostile.scenario.error_fen("lie_answers"))
+    return Answer(told)
 
 
 def _of_caller(refund: Refund | None, sub_mchid: str) -> Refund:

@@ -88,6 +88,9 @@ def test_a_lie_comes_first_correctly_signed_and_the_truth_follows(tmp_path: Path
             assert truth_id != lie_id and truth["amount"]["total"] == 12345
             assert truth["transaction_id"] == lie["transaction_id"]
             assert (await rig.query("WYlie01")).json["amount"]["total"] != 12345
+            await refund(rig, "RF1", 345, out_trade_no="WYlie01")
+            told = await rig.pay_call("GET", "/v3/refund/domestic/refunds/RF1")
+            assert told.is_genuine() and told.json["amount"]["refund"] != 345
             books = await rig.control("GET", "/truth")
             assert books["merchants"][vectors.MCHID]["paid_fen"] == 12345
 
