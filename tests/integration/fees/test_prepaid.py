@@ -16,7 +16,7 @@ from backend.kernel.resources import Resources
 from payments.orders import Payer
 from payments.payables import Kind, Wish
 from payments.settlement import Outcome
-from tests import factories
+from tests import factories, factories_fees
 from tests.conftest import Run, Sandbox
 from tests.factories_payments import Stage, sound, stage
 from tests.factories_prepaid import (
@@ -83,9 +83,7 @@ async def test_i23_an_account_of_another_house_is_an_unknown_one(play: Stage) ->
         await prepaid.one_of_resident(play.res.db, tenant, account_id=theirs)
     with pytest.raises(NotFound):
         await play.res.db.transact(
-            partial(
-                prepaid.open_for_resident, actor=SYSTEM, scope=tenant, house_id=foreign, purpose=Purpose.GENERAL
-            )
+            partial(prepaid.open_for_resident, actor=SYSTEM, scope=tenant, house_id=foreign, purpose=Purpose.GENERAL)
         )
 
 
@@ -250,4 +248,18 @@ async def test_a_top_up_settles_what_is_overdue_already(play: Stage) -> None:
     await top_up(play, mine, 10_000)
     assert await work_off(play, "fees.prepaid_topped_up")
     assert (await play.bill_state(owed), await balance_fen(play, mine)) == ("PAID", 0)
+    await sound(play.res)
+
+
+async def test_a_run_that_is_published_after_its_due_day_settles_at_once(play: Stage) -> None:
+    mine = await account(play)
+    await top_up(play, mine, 50_000)
+    item_id = await factories_fees.item(play.res, play.place, due_days=0)
+    run = await factories_fees.ready(play.res, item_id)
+    await play.later(days=3)
+    await factories_fees.publish(play.res, run)
+    assert await work_off(play, "fees.prepaid_due")
+    owed = await factories_fees.bill_of(play.res.db, play.house_id)
+    assert await play.bill_state(owed) == "PAID"
+    assert await balance_fen(play, mine) == 50_000 - 22_338
     await sound(play.res)
