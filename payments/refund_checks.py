@@ -44,6 +44,8 @@ POSTED = """
           FROM refund r
          WHERE r.state = 'SUCCEEDED' AND (r.unapplied OR r.difference_id IS NOT NULL)
          UNION ALL
+        SELECT 'bill.refunded', u.id, u.amount_fen FROM prepaid_use u WHERE u.returned_at IS NOT NULL
+         UNION ALL
         SELECT g.kind || '.refunded', g.id, g.principal_fen + g.late_fee_fen
           FROM refund_line g
           JOIN refund r ON r.id = g.refund_id AND r.state = 'SUCCEEDED' AND NOT r.unapplied),

@@ -171,6 +171,7 @@ class PrepaidUse(Model):
     bill_id = fields.UUIDField()
     amount_fen = fields.BigIntField()
     used_at = fields.DatetimeField()
+    returned_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "prepaid_use"

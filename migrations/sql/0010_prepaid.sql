@@ -11,14 +11,16 @@ CREATE TABLE prepaid_account (
 );
 CREATE INDEX prepaid_account_community ON prepaid_account (community_id, id);
 
--- A bill settled out of a prepaid account, whole or in part; the posting `bill.paid` names this row.
+-- A bill settled out of a prepaid account, whole or in part; the posting `bill.paid` names this row. A use that two
+-- people took back is named by a posting `bill.refunded` too; such a bill is not settled by itself again.
 CREATE TABLE prepaid_use (
     id           uuid PRIMARY KEY,
     account_id   uuid NOT NULL REFERENCES prepaid_account (id),
     community_id uuid NOT NULL,
     bill_id      uuid NOT NULL,
     amount_fen   bigint NOT NULL CHECK (amount_fen > 0),
-    used_at      timestamptz NOT NULL
+    used_at      timestamptz NOT NULL,
+    returned_at  timestamptz
 );
 CREATE INDEX prepaid_use_account ON prepaid_use (account_id, id);
 CREATE INDEX prepaid_use_bill ON prepaid_use (bill_id);
