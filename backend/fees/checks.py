@@ -104,6 +104,13 @@ USES = """
                    FROM posting p JOIN account a ON a.id = p.debit_account AND a.code = 'prepaid'
                   WHERE p.kind <> 'prepaid.refunded') AS paid ON paid.reference = u.id
      WHERE (u.account_id, u.bill_id, u.amount_fen) IS DISTINCT FROM (paid.subject_id, paid.bill_id, paid.amount_fen)
+     UNION ALL
+    SELECT u.id, u.bill_id, u.amount_fen, back.bill_id, back.amount_fen
+      FROM (SELECT * FROM prepaid_use WHERE returned_at IS NOT NULL) AS u
+      FULL JOIN (SELECT p.reference, p.bill_id, p.amount_fen, a.subject_id
+                   FROM posting p JOIN account a ON a.id = p.credit_account AND a.code = 'prepaid'
+                  WHERE p.kind <> 'prepaid.topped_up') AS back ON back.reference = u.id
+     WHERE (u.account_id, u.bill_id, u.amount_fen) IS DISTINCT FROM (back.subject_id, back.bill_id, back.amount_fen)
 """
 
 CHECKS = (
@@ -113,6 +120,6 @@ CHECKS = (
     Check("I-05", "同一项目、房屋、周期只有一张有效账单", IDENTITY),
     Check("I-11", "各房屋应收余额等于未缴账单之和", RECEIVABLE),
     Check("I-04", "预存账户的余额不为负", PREPAID),
-    Check("I-03", "每次预存抵扣恰有一笔分录", USES),
+    Check("I-03", "每次预存抵扣及其撤销恰有一笔分录", USES),
     Check("I-12", "账单总额只取整一次，与精确金额相差不到一个单位", ROUNDING),
 )

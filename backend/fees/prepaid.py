@@ -129,7 +129,12 @@ ENTRIES = """
      LIMIT $4
 """
 
-ENTRY_TITLES: Mapping[str, str] = {"prepaid.topped_up": "存入", "prepaid.refunded": "退回"}
+ENTRY_TITLES: Mapping[str, str] = {
+    "prepaid.topped_up": "存入",
+    "prepaid.refunded": "退款",
+    "bill.paid": "缴",
+    "bill.refunded": "撤销缴",
+}
 
 
 async def open_for_resident(tx: Tx, actor: Actor, *, scope: HouseScope, house_id: UUID, purpose: Purpose) -> UUID:
@@ -204,7 +209,7 @@ async def entries(db: Reader, account: Account, *, before: int | None, limit: in
         Entry(
             no=row["id"],
             kind=row["kind"],
-            title=ENTRY_TITLES.get(row["kind"]) or _settled(row),
+            title=_entry_title(row),
             occurred_at=row["occurred_at"],
             amount_fen=row["signed_fen"],
             balance_fen=row["balance_fen"],
@@ -214,8 +219,11 @@ async def entries(db: Reader, account: Account, *, before: int | None, limit: in
     ]
 
 
-def _settled(row: Record) -> str:
-    return f"缴 {row['item_name']} {periods.text(row['period_start'], row['period_end'])}"
+def _entry_title(row: Record) -> str:
+    title = ENTRY_TITLES[row["kind"]]
+    if row["bill_id"] is None:
+        return title
+    return f"{title} {row['item_name']} {periods.text(row['period_start'], row['period_end'])}"
 
 
 async def locked(tx: Tx, account_ids: Sequence[UUID]) -> list[Account]:

@@ -1,6 +1,9 @@
-"""Staff routes of prepaid accounts: those of a house, open one, statement (D4). Money comes in at the counter."""
+"""Staff routes of prepaid accounts: those of a house, open one, statement, taking a bill's use back (D4).
 
-from backend.fees import prepaid
+Money comes in at the counter.
+"""
+
+from backend.fees import prepaid, prepaid_returns
 from backend.fees.prepaid_schemas import (
     AccountAnswer,
     AccountsAnswer,
@@ -9,11 +12,12 @@ from backend.fees.prepaid_schemas import (
     EntriesQuery,
     NewAccountBody,
 )
+from backend.fees.schemas import ProposedAnswer, ReasonBody
 from backend.kernel.db import Tx
-from backend.kernel.errors import BadRequest, NotFound
+from backend.kernel.errors import BadRequest, Conflict, NotFound
 from backend.kernel.http import Call, Route
 
-READ, OPEN = "fees.read", "prepaid.open"
+READ, OPEN, RETURN = "fees.read", "prepaid.open", "fees.void_propose"
 
 
 async def list_accounts(call: Call[None, AccountsQuery]) -> AccountsAnswer:
@@ -46,6 +50,21 @@ async def list_entries(call: Call[None, EntriesQuery]) -> EntriesAnswer:
     return EntriesAnswer.of(account, found, limit=query.limit)
 
 
+async def propose_return(call: Call[ReasonBody, None]) -> ProposedAnswer:
+    async def work(tx: Tx) -> ProposedAnswer:
+        return ProposedAnswer.of(
+            await prepaid_returns.propose(
+                tx,
+                call.principal.actor,
+                bill_id=call.ids["bill_id"],
+                communities=call.principal.communities(RETURN),
+                reason=call.body.reason,
+            )
+        )
+
+    return await call.once(work, ProposedAnswer)
+
+
 _ACCOUNTS = "/admin/v1/prepaid-accounts"
 
 ROUTES = (
@@ -59,5 +78,10 @@ ROUTES = (
     Route(
         "GET", f"{_ACCOUNTS}/{{account_id}}/entries", list_entries, READ, "预存账户对账明细", query=EntriesQuery,
         answer=EntriesAnswer, errors=(BadRequest, NotFound),
+    ),
+    Route(
+        "POST", "/admin/v1/bills/{bill_id}/prepaid-return", propose_return, RETURN,
+        "申请把账单的预存抵扣退回预存账户，由另一人审批", body=ReasonBody, answer=ProposedAnswer, status=202,
+        creates=True, errors=(NotFound, Conflict),
     ),
 )  # fmt: skip

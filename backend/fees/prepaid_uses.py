@@ -47,7 +47,8 @@ USE = Batch(
     ),
 )
 
-# After the due day. A tenant's bills and those of an owner who has left are not paid out of the house's money.
+# After the due day. A tenant's bills and those of an owner who has left are not paid out of the house's money; a bill
+# whose payment was taken back is a person's case.
 _DUE = """
           FROM bill b
           JOIN billing_run r ON r.id = b.run_id AND r.state = 'PUBLISHED'
@@ -57,6 +58,7 @@ _DUE = """
                 SELECT FROM house_party o
                  WHERE o.house_id = b.house_id AND o.person_id = b.liable_person_id AND o.role <> 'tenant'
                    AND o.starts_on <= $1 AND (o.ends_on IS NULL OR o.ends_on > $1)))
+           AND NOT EXISTS (SELECT FROM prepaid_use u WHERE u.bill_id = b.id AND u.returned_at IS NOT NULL)
 """
 
 LOCK = f"""

@@ -5,13 +5,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from backend.fees import prepaid
+from backend.fees import approvals as fee_approvals
+from backend.fees import prepaid, prepaid_returns
 from backend.fees.handlers import settle_due
 from backend.fees.prepaid import Purpose
-from backend.kernel.audit import SYSTEM
+from backend.kernel import approvals
+from backend.kernel.approvals import Approval
+from backend.kernel.audit import SYSTEM, Actor
 from backend.kernel.auth import HouseScope
 from backend.kernel.db import Tx
-from backend.kernel.errors import Conflict, Invalid, NotFound
+from backend.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from backend.kernel.resources import Resources
 from payments.orders import Payer
 from payments.payables import Kind, Wish
@@ -262,4 +265,64 @@ async def test_a_run_that_is_published_after_its_due_day_settles_at_once(play: S
     owed = await factories_fees.bill_of(play.res.db, play.house_id)
     assert await play.bill_state(owed) == "PAID"
     assert await balance_fen(play, mine) == 50_000 - 22_338
+    await sound(play.res)
+
+
+async def test_what_a_bill_took_goes_back_by_two_people_and_is_not_taken_again(play: Stage) -> None:
+    general, own, owed = await account(play), await account(play, Purpose.PROPERTY), await bill(play, 10_000)
+    await top_up(play, general, 20_000)
+    await top_up(play, own, 4_000)
+    await overdue(play)
+    await settle(play)
+    clerk, second = [await factories.staff(play.res, play.place, role) for role in ("cashier", "manager")]
+
+    async def propose(tx: Tx) -> Approval:
+        return await prepaid_returns.propose(
+            tx, Actor("staff", clerk.id), bill_id=owed, communities=[play.place.id], reason="账单有误"
+        )
+
+    async def decide(tx: Tx, who: factories.Staff) -> None:
+        await approvals.decide(
+            tx, Actor("staff", who.id), asked.id, approve=True, note="", kinds=fee_approvals.APPROVALS
+        )
+
+    asked = await play.res.db.transact(propose)
+    with pytest.raises(Forbidden):
+        await play.res.db.transact(partial(decide, who=clerk))
+    await play.res.db.transact(partial(decide, who=second))
+    assert await play.bill_state(owed) == "ISSUED"
+    assert [await balance_fen(play, each) for each in (general, own)] == [20_000, 4_000]
+    assert (await settle(play)).bills == 0
+    with pytest.raises(Conflict) as refused:
+        await play.res.db.transact(propose)
+    assert refused.value.code == "nothing_to_return"
+    found = await prepaid.entries(play.res.db, await state(play, own), before=None, limit=10)
+    assert [(each.title, each.balance_fen) for each in found] == [
+        ("撤销缴 物业费 2026年10月", 4_000), ("缴 物业费 2026年10月", 0), ("存入", 4_000),
+    ]  # fmt: skip
+    await sound(play.res)
+
+
+async def test_a_return_that_is_not_as_it_was_shown_is_stale(play: Stage) -> None:
+    mine, owed = await account(play), await bill(play, 10_000)
+    await top_up(play, mine, 4_000)
+    await overdue(play)
+    await settle(play)
+    clerk, second = [await factories.staff(play.res, play.place, role) for role in ("cashier", "manager")]
+
+    async def propose(tx: Tx) -> Approval:
+        return await prepaid_returns.propose(
+            tx, Actor("staff", clerk.id), bill_id=owed, communities=[play.place.id], reason="账单有误"
+        )
+
+    asked = await play.res.db.transact(propose)
+    await top_up(play, mine, 1_000)
+    await settle(play)
+    with pytest.raises(approvals.Stale):
+        await play.res.db.transact(
+            lambda tx: approvals.decide(
+                tx, Actor("staff", second.id), asked.id, approve=True, note="", kinds=fee_approvals.APPROVALS
+            )
+        )
+    assert await balance_fen(play, mine) == 0
     await sound(play.res)
