@@ -191,6 +191,12 @@ PREPAID = {
     "GET /admin/v1/prepaid-accounts/{account_id}/entries": row(
         "fees.read", "13333333 33YYYYY 443", Y="prepaid house"
     ),
+    "POST /admin/v1/bills/{bill_id}/prepaid-return": row(
+        "fees.void_propose", "13333333 3333YYY 443", status=202, writes="approval audit_entry idempotency"
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision #prepaid return": row(
+        "staff.self", "13333333 44444YY 444", writes="approval bill posting prepaid_use audit_entry"
+    ),
     # Whoever holds the code may pay; the page names items, which its forms send back, and nothing else.
     "GET /p/{pay_code}": row("public", "YYYYYYYY YYYYYYY YYY", Y="item lease_item"),
     "GET /p/{pay_code}/wechat": row("public", "33333333 3333333 333"),
