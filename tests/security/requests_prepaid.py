@@ -1,5 +1,13 @@
 """The requests about prepaid accounts."""
 
+from uuid import UUID, uuid4
+
+from backend.fees import payable, prepaid_returns
+from backend.kernel.approvals import Approval
+from backend.kernel.audit import Actor
+from backend.kernel.db import Tx
+from backend.ledger import accounts
+from backend.ledger.accounts import Code, Key
 from tests import factories_fees
 from tests.security import fresh
 from tests.security.prepared import Prepared, plain, request
@@ -53,3 +61,41 @@ async def pay_by_code(world: World, who: Who) -> Prepared:
 async def replace_code(world: World, who: Who) -> Prepared:
     house = await fresh.house(world)
     return Prepared(f"/admin/v1/houses/{house}/pay-code", {"reason": "遗失"}, shows=(house,), touches=(house,))
+
+
+async def settled_bill(world: World) -> UUID:
+    """A bill of the house that was paid out of its prepaid account."""
+    bill, use, account = await fresh.bill(world), uuid4(), world.ids["prepaid"]
+
+    async def work(tx: Tx) -> None:
+        amount_fen = await tx.fetchval("SELECT principal_fen FROM bill WHERE id = $1", bill)
+        book = await accounts.ensure(tx, Key(world.a.id, Code.PREPAID, account))
+        await tx.execute(
+            "INSERT INTO prepaid_use (id, account_id, community_id, bill_id, amount_fen, used_at) "
+            "VALUES ($1, $2, $3, $4, $5, $6)",
+            use, account, world.a.id, bill, amount_fen, tx.now,
+        )  # fmt: skip
+        await payable.apply_paid(tx, lines=[(use, bill, amount_fen, 0)], clearing_account=book)
+
+    await world.res.db.transact(work)
+    return bill
+
+
+@request("POST /admin/v1/bills/{bill_id}/prepaid-return")
+async def propose_return(world: World, who: Who) -> Prepared:
+    bill = await settled_bill(world)
+    return Prepared(f"/admin/v1/bills/{bill}/prepaid-return", {"reason": "账单有误"}, touches=(bill,))
+
+
+@request("POST /admin/v1/approvals/{approval_id}/decision #prepaid return")
+async def decide_return(world: World, who: Who) -> Prepared:
+    bill = await settled_bill(world)
+
+    async def propose(tx: Tx) -> Approval:
+        return await prepaid_returns.propose(
+            tx, Actor("staff", world.ids["staff_second"]), bill_id=bill, communities=[world.a.id], reason="账单有误"
+        )
+
+    asked = await world.res.db.transact(propose)
+    body = {"approve": True, "note": "同意"}
+    return Prepared(f"/admin/v1/approvals/{asked.id}/decision", body, touches=(asked.id, bill))
