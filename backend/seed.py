@@ -16,10 +16,11 @@ from backend.kernel.config import ConfigError, Mode, Settings
 from backend.kernel.errors import NotFound
 from backend.kernel.money import yuan_text
 from backend.kernel.resources import Resources, open_resources
-from backend.seeding import demo_file, founding, history, joining, town, wechat
+from backend.seeding import alipay, demo_file, founding, history, joining, town, wechat
 from backend.seeding.demo_file import Demo
 from backend.seeding.history import Traveller
 from backend.seeding.joining import Joined
+from payments.channels.base import Channel
 
 FOUNDING_HOUR, BILLING_HOUR, PAYING_HOUR = 8, 9, 10
 MANAGER = "manager"
@@ -69,13 +70,16 @@ async def _play(res: Resources, demo: Demo, *, founded: bool) -> None:
 
 
 async def _found(res: Resources, demo: Demo, billed_from: date) -> None:
-    _say("正在沙箱里登记小程序、公众号和商户……")
-    accounts = await wechat.register(res)
+    _say("正在沙箱里登记小程序、公众号、微信支付和支付宝的商户……")
+    accounts, by_alipay = await wechat.register(res), await alipay.register(res)
     demo.miniprogram, demo.official, demo.mchid = accounts.miniprogram, accounts.official, accounts.mchid
+    demo.alipay_app_id = by_alipay.app_id
     demo_file.write(res.settings.data_dir, demo)
     spots = town.spots()
     _say(f"正在建立小区“{founding.COMMUNITY}”：{len(spots)} 套房屋……")
-    await founding.found(res, accounts=accounts, logins=demo.staff, spots=spots, billed_from=billed_from)
+    await founding.found(
+        res, accounts=accounts, alipay=by_alipay, logins=demo.staff, spots=spots, billed_from=billed_from
+    )
 
 
 async def _join(res: Resources, demo: Demo) -> list[Joined]:
@@ -84,6 +88,7 @@ async def _join(res: Resources, demo: Demo) -> list[Joined]:
         raise NotFound
     demo.company_id, demo.community_id, demo.community = str(place.company_id), str(place.id), place.name
     demo.merchant_id = str(await founding.merchant_of(res.db, place.id))
+    demo.alipay_merchant_id = str(await founding.merchant_of(res.db, place.id, Channel.ALIPAY))
     newcomers = joining.residents_to_join(town.spots())
     _say(f"{len(newcomers)} 位住户正在用微信登录小程序……")
     joined = await joining.join(res, demo, newcomers)

@@ -58,6 +58,8 @@ class Demo:
     community_id: str = ""
     community: str = ""
     merchant_id: str = ""
+    alipay_app_id: str = ""
+    alipay_merchant_id: str = ""
     played_until: str = ""
     complete: bool = False
 

@@ -26,12 +26,14 @@ from backend.property.communities import Community
 from backend.property.houses import Features, House
 from backend.property.kinds import HouseKind
 from backend.property.occupancy import Listed
+from backend.seeding.alipay import AlipayAccount
 from backend.seeding.demo_file import StaffLogin
 from backend.seeding.town import Resident, Spot
 from backend.seeding.wechat import Accounts
 from backend.wechat import apps
 from backend.wechat.apps import AppKind
 from payments import merchants
+from payments.channels.base import Channel
 
 COMPANY = "邻里物业服务有限公司"
 COMMUNITY = "邻里花园"
@@ -73,7 +75,13 @@ def new_staff() -> list[StaffLogin]:
 
 
 async def found(
-    res: Resources, *, accounts: Accounts, logins: Sequence[StaffLogin], spots: Sequence[Spot], billed_from: date
+    res: Resources,
+    *,
+    accounts: Accounts,
+    alipay: AlipayAccount,
+    logins: Sequence[StaffLogin],
+    spots: Sequence[Spot],
+    billed_from: date,
 ) -> None:
     """Put everything in; fees are charged from `billed_from` on."""
     hashes = {login.login: await passwords.hash_password(login.password) for login in logins}
@@ -90,6 +98,7 @@ async def found(
         for fee in FEES:
             await _charge(tx, res, community_id, fee, team, billed_from)
         await _open_accounts(tx, res, company_id, accounts)
+        await _collect_by_alipay(tx, res, company_id, alipay)
 
     await res.db.transact(work)
 
@@ -100,10 +109,10 @@ async def found_one(db: Reader) -> Community | None:
     return min(known, key=lambda community: community.id, default=None)
 
 
-async def merchant_of(db: Reader, community_id: UUID) -> UUID:
-    """The merchant that collects there."""
+async def merchant_of(db: Reader, community_id: UUID, channel: Channel = Channel.WECHAT) -> UUID:
+    """The merchant that collects there by this channel."""
     item = (await runs.active_items(db))[0]
-    chosen = await merchants.choice(db, community_id, item_ids=[item["id"]])
+    chosen = await merchants.choice(db, community_id, item_ids=[item["id"]], channel=channel)
     return chosen.id
 
 
@@ -226,4 +235,12 @@ async def _open_accounts(tx: Tx, res: Resources, company_id: UUID, accounts: Acc
         tx, SYSTEM, keyring=res.keyring, mode=res.settings.mode, company_id=company_id, community_id=None,
         item_id=None, mchid=accounts.mchid, appid=accounts.miniprogram, name="邻里物业微信收款",
         keys=accounts.keys,
+    )  # fmt: skip
+
+
+async def _collect_by_alipay(tx: Tx, res: Resources, company_id: UUID, alipay: AlipayAccount) -> None:
+    await merchants.create(
+        tx, SYSTEM, keyring=res.keyring, mode=res.settings.mode, company_id=company_id, community_id=None,
+        item_id=None, channel=Channel.ALIPAY, mchid=alipay.seller_id, appid=alipay.app_id, name="邻里物业支付宝收款",
+        keys=alipay.keys,
     )  # fmt: skip
