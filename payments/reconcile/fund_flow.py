@@ -26,8 +26,8 @@ STAGE = """
 """
 
 # A movement that we cannot explain: of a kind we do not know, of a payment or refund that is not ours, of another
-# amount, or told twice. Alipay's refunds carry the number of their trade, WeChat Pay's their own; one that the channel
-# closed later comes back.
+# amount, or told twice. What the trade bill tells as well is missing here and has its name by that. Alipay's refunds
+# carry the number of their trade, WeChat Pay's their own; one that the channel closed later comes back.
 NAME = """
     INSERT INTO named
     SELECT overlay(overlay(gen_random_uuid()::text PLACING $3 FROM 1 FOR 13) PLACING '7' FROM 15 FOR 1)::uuid,
@@ -61,6 +61,11 @@ NAME = """
                     WHEN 'payout' THEN f.amount_fen >= 0
                     WHEN 'fee' THEN false
                     ELSE true END)
+       AND NOT (f.times = 1 AND coalesce(a.amount_fen, d.booked_fen, r.amount_fen) IS NULL
+                AND EXISTS (SELECT FROM statement_line t
+                             WHERE CASE WHEN $1 = 'alipay' OR t.kind = 'payment' THEN t.transaction_no
+                                        ELSE t.refund_no END = f.business_no
+                               AND t.kind = f.kind AND t.amount_fen = abs(f.amount_fen)))
 """
 
 # What we have of the day and no line of the fund flow speaks of.
@@ -94,23 +99,27 @@ TURNED_UP = """
        AND d.transaction_no IN (SELECT business_no FROM fund_line WHERE kind = 'payment')
 """
 
-# Fees as the fund flow moved them against those of the trade bill, for each number of which both speak.
+# Fees as the fund flow moved them against those of the trade bill, for each number of which both speak. Alipay's
+# refunds bear the number of their trade: what was charged and what came back is told apart by the sign.
 NAME_FEES = """
     INSERT INTO named
     SELECT overlay(overlay(gen_random_uuid()::text PLACING $3 FROM 1 FOR 13) PLACING '7' FROM 15 FOR 1)::uuid,
            'fee', 'OPEN', t.transaction_no, t.subject, t.out_trade_no, coalesce(a.community_id, $4), a.order_id, a.id,
            round(t.fee_mfen / 1000.0), m.fee_fen, 0,
            jsonb_build_object('source', 'fund_flow', 'run_id', $2::uuid, 'day', $5::date)
-      FROM (SELECT business_no, coalesce(-sum(amount_fen) FILTER (WHERE kind = 'fee'), 0) AS fee_fen
+      FROM (SELECT business_no, $1 = 'alipay' AND (kind = 'refund' OR kind = 'fee' AND amount_fen > 0) AS returned,
+                   count(*) FILTER (WHERE kind <> 'fee') AS moves,
+                   coalesce(-sum(amount_fen) FILTER (WHERE kind = 'fee'), 0) AS fee_fen
               FROM (SELECT DISTINCT business_no, flow_no, kind, amount_fen FROM fund_line) AS once
-             GROUP BY business_no
-            HAVING bool_or(kind IN ('payment', 'refund'))) AS m
+             WHERE kind IN ('payment', 'refund', 'fee')
+             GROUP BY 1, 2) AS m
       JOIN (SELECT CASE WHEN $1 = 'alipay' OR kind = 'payment' THEN transaction_no ELSE refund_no END AS business_no,
+                   $1 = 'alipay' AND kind = 'refund' AS returned, count(*) AS moves,
                    min(transaction_no) AS transaction_no, min(out_trade_no) AS out_trade_no, sum(fee_mfen) AS fee_mfen,
-                   CASE WHEN $1 = 'alipay' THEN '' ELSE max(out_refund_no) END AS subject
+                   max(out_refund_no) AS subject
               FROM (SELECT DISTINCT kind, transaction_no, out_trade_no, refund_no, out_refund_no, fee_mfen
                       FROM statement_line WHERE kind IN ('payment', 'refund')) AS once
-             GROUP BY 1) AS t USING (business_no)
+             GROUP BY 1, 2) AS t USING (business_no, returned, moves)
       LEFT JOIN payment_attempt a ON a.channel = $1 AND a.transaction_no = t.transaction_no
      WHERE round(t.fee_mfen / 1000.0) <> m.fee_fen
 """

@@ -102,7 +102,7 @@ async def _settle(tx: Tx, merchant: Merchant, row: Record, trade: Trade | None) 
 
 async def _hear(tx: Tx, merchant: Merchant, row: Record, told: ChannelRefund | None) -> None:
     await tx.execute(ASKED, row["finding_id"], tx.now)
-    if told is None:
+    if told is None or told.amount_fen != row["actual_fen"]:
         return
     outcome = await refunding.hear(tx, merchant, refund=told, door=Door.STATEMENT)
     if outcome is not Outcome.DIFFERENCE:
