@@ -11,7 +11,7 @@ from tests.simulation.habits import HABITS, SHARES, lie
 from tests.simulation.host import Host
 from tests.simulation.town import Household, Town
 
-MOMENTS = 4
+MOMENTS = 3
 KILLED_EVERY = 10
 MONTH = timedelta(days=30)
 REST = (timedelta(minutes=5), timedelta(minutes=45), timedelta(hours=2), timedelta(hours=26), timedelta(hours=26))
@@ -74,7 +74,7 @@ async def _month(town: Town) -> None:
         acting, late = late[:share], late[share:]
         for home in acting:
             await _act(town, home)
-        if town.dice.random() < 0.25:
+        if town.dice.random() < 0.12:
             await town.host.crash()
         await town.pass_time(MONTH / MOMENTS * town.dice.uniform(0.9, 1.0))
 
