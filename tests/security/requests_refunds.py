@@ -20,7 +20,8 @@ async def request_refund(world: World, who: Who) -> Prepared:
 async def request_difference_refund(world: World, who: Who) -> Prepared:
     made = await difference(world)
     await world.res.db.execute("UPDATE difference SET booked_fen = actual_fen WHERE id = $1", made)
-    return Prepared(f"/admin/v1/differences/{made}/refunds", {"reason": "退回付款人"}, touches=(made,))
+    body = {"amount_fen": 99, "reason": "退回付款人"}
+    return Prepared(f"/admin/v1/differences/{made}/refunds", body, touches=(made,))
 
 
 @request("POST /admin/v1/merchants/{merchant_id}/automatic-refunds")
