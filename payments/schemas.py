@@ -130,7 +130,8 @@ class DifferenceQuery(Page):
 
 
 class DifferenceView(Strict):
-    """What the channel said and the books do not have like that."""
+    """What the channel said and the books do not have like that. `booked_fen` stands in suspense, but for what has gone
+    back of it (`refunded_fen`); `subject` is what else it is about, such as our refund number, empty for a payment."""
 
     model_config = example(
         id=ID,
@@ -144,6 +145,9 @@ class DifferenceView(Strict):
         expected_fen=26805,
         actual_fen=100,
         booked_fen=100,
+        refunding_fen=0,
+        refunded_fen=0,
+        subject="",
         opened_at=_NOW,
         resolved_at=None,
         note=None,
@@ -159,6 +163,9 @@ class DifferenceView(Strict):
     expected_fen: int | None
     actual_fen: int
     booked_fen: int
+    refunding_fen: int
+    refunded_fen: int
+    subject: str
     opened_at: datetime
     resolved_at: datetime | None
     note: str | None

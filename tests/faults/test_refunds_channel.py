@@ -139,3 +139,16 @@ async def test_f08_a_refund_nobody_tells_about_is_found_by_asking_and_asked_ever
     await world.tick()
     assert await world.state() == "SUCCEEDED"
     await world.balanced()
+
+
+async def test_c12_a_refund_that_the_channel_has_forgotten_is_sent_again_under_its_number(world: Refunds) -> None:
+    world.channel.ends_at_once = False
+    await world.refunded(await world.paid_order())
+    assert await world.state() == "PROCESSING"
+    world.channel.refunds.clear()
+    world.channel.ends_at_once = True
+    await world.play.later(minutes=1)
+    await world.tick()
+    assert await world.state() == "SUCCEEDED"
+    assert len({each.out_refund_no for each in world.channel.requests}) == 1 and len(world.channel.requests) == 2
+    await world.balanced()

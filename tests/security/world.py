@@ -449,7 +449,7 @@ async def _refunds(world: World) -> None:
                                    out_refund_no, amount_fen, total_fen, clearing_account, automatic, reason, state,
                                    requested_at, submitted_at)
                SELECT $1, community_id, merchant_id, channel, id, out_trade_no, '4200', $2, 1, amount_fen,
-                      clearing_account, true, '多收了', 'PROCESSING', $3, $3
+                      clearing_account, true, '多收了', 'ABNORMAL', $3, $3
                  FROM payment_attempt WHERE order_id = $4""",
             refund_id, secrets.token_hex(12), now, world.ids[f"{prefix}order"],
         )  # fmt: skip
