@@ -22,6 +22,7 @@ MAX_PROBLEMS = 200
 HEADER_WITHIN = 50
 TEXT_LENGTH = 200
 _ZIP = b"PK\x03\x04"
+_AMOUNTS = ("amount", "income", "expense")
 _AMOUNT = re.compile(r"[+-]?[0-9]{1,12}(?:\.[0-9]{1,2}0*)?")
 _DATE = re.compile(r"([0-9]{4})(?:[-/.年])?([0-9]{1,2})(?:[-/.月])?([0-9]{1,2})(?![0-9])")
 
@@ -123,7 +124,7 @@ def parse(table: Sequence[Sequence[str]], columns: Columns) -> Parsed:
     seen: dict[bytes, int] = {}
     for number, cells_of_row in enumerate(table[start + 1 :], start + 2):
         given = {name: _text(cells_of_row, position) for name, position in at.items()}
-        if not any(given[name] for name in ("booked_on", "amount", "income", "expense") if name in given):
+        if not any(given.get(name) for name in _AMOUNTS) and not given["booked_on"][:1].isdigit():
             continue
         try:
             rows.append(_row(number, given, columns, seen))
