@@ -21,11 +21,16 @@ from tests.conftest import START, Client, free_port
 ROOT = Path(__file__).parents[1]
 
 
+def offset_s() -> int:
+    """What leads from the machine's clock to START."""
+    return int((START - datetime.now(UTC)).total_seconds())
+
+
 class ApiProcess:
     """One API process over the database and Redis of `settings`; `changes` are further settings."""
 
     def __init__(self, settings: Settings, *, port: int | None = None, **changes: str) -> None:
-        write_offset_s(settings.data_dir, int((START - datetime.now(UTC)).total_seconds()))
+        write_offset_s(settings.data_dir, offset_s())
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = settings.data_dir / f"api-{id(self)}.log"

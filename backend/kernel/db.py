@@ -75,11 +75,13 @@ class Batch:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """PostgreSQL away, or too slow, is `Unavailable`: the request failed, nothing was changed, try again."""
+    """PostgreSQL away, full, or too slow, is `Unavailable`: the request failed, nothing was changed, try again."""
     try:
         yield
     except _BUSY as error:
         raise Unavailable("系统正忙，请稍后再试。", code="database_busy") from error
+    except asyncpg.DiskFullError as error:
+        raise Unavailable("数据库的磁盘已满，暂时无法保存，请稍后再试。", code="database_full") from error
     except _AWAY as error:
         raise Unavailable("数据库暂时连接不上，请稍后再试。", code="database_unavailable") from error
     except _REFUSED as error:
