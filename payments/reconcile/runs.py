@@ -24,7 +24,7 @@ from backend.kernel.resources import Resources
 from payments import merchants
 from payments.channels.base import Channel, ChannelFailure, StatementKind
 from payments.merchants import Merchant
-from payments.reconcile import checks, fees, fund_flow, loading, matching, reading_alipay, reading_wechat, sql
+from payments.reconcile import bank, checks, fees, fund_flow, loading, matching, reading_alipay, reading_wechat, sql
 from payments.reconcile.matching import Side
 from payments.reconcile.reading import Reader, Refused, Told
 
@@ -255,6 +255,8 @@ async def apply(res: Resources, taken: Taken, path: Path | None, *, trades: Path
         )  # fmt: skip
         if done is None:
             raise LeaseLost
+        if funds:
+            await bank.rematch(tx, side.merchant.company_id)
         _tell(tx, side, told, found.lines)
         return Result(side.run_id, told, found.lines, fee_fen)
 

@@ -20,7 +20,8 @@ def parsed(text: str, columns: Columns = SIGNED, encoding: str = "utf-8") -> Par
 
 
 def test_a_table_is_found_below_what_the_bank_writes_above_it() -> None:
-    text = '某某银行\r\n账号,6222\r\n\r\n日期,流水号,对方,摘要,金额\r\n2026-09-01,S1,财付通,结算,"1,234.50"\r\n合计,,,,\r\n'
+    above = "某某银行\r\n账号,6222\r\n\r\n"
+    text = above + '日期,流水号,对方,摘要,金额\r\n2026-09-01,S1,财付通,结算,"1,234.50"\r\n合计,,,,\r\n'
     for encoding in ("utf-8", "utf-8-sig", "gb18030"):
         (row,) = parsed(text, encoding=encoding).rows
         assert (row.booked_on, row.amount_fen, row.reference) == (date(2026, 9, 1), 123_450, "S1")
