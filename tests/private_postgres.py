@@ -1,6 +1,8 @@
 """A durable PostgreSQL of one test, which may crash it, start it again, fill its disk or copy it."""
 
 import asyncio
+import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +38,34 @@ class PrivatePostgres:
         port = self.server.port
         self.server = await asyncio.to_thread(start_postgres, self.home, progress=lambda text: None)
         assert self.server.port == port
+
+    async def back_up(self) -> None:
+        """A base backup of the running server, beside it."""
+        await asyncio.to_thread(self.run, "pg_basebackup", "-D", self._cluster.with_name("backup"), "-c", "fast")
+
+    async def mark(self, name: str) -> None:
+        """Name this point of the write-ahead log, to which `restore` can come back."""
+        await asyncio.to_thread(self.run, "psql", "-X", "-q", "-c", f"SELECT pg_create_restore_point('{name}')")
+
+    async def restore(self, name: str) -> None:
+        """The cluster is lost but for its write-ahead log: the backup takes its place and replays up to the point."""
+        await self.crash()
+        backup, lost = self._cluster.with_name("backup"), self._cluster.with_name("lost")
+        self._cluster.rename(lost)
+        shutil.copytree(lost / "pg_wal", backup / "pg_wal", dirs_exist_ok=True)
+        with (backup / "postgresql.auto.conf").open("a") as settings:
+            settings.write(f"restore_command = 'false'\nrecovery_target_name = '{name}'\n")
+            settings.write("recovery_target_action = 'promote'\nhot_standby = off\n")
+        (backup / "recovery.signal").touch()
+        owner = lost.stat()
+        for path in (backup, *backup.rglob("*")):
+            os.chown(path, owner.st_uid, owner.st_gid)
+        backup.rename(self._cluster)
+        await self.start()
+
+    @property
+    def _cluster(self) -> Path:
+        return self.home / "postgres" / "cluster"
 
     def run(self, program: str, *arguments: str | Path) -> None:
         """A program of PostgreSQL, as the superuser of this server."""
