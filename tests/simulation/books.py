@@ -10,12 +10,15 @@ FORGED_FEN = 3
 
 LIVE = "SELECT count(*) FROM payment_order WHERE state IN ('CREATED', 'PAYING')"
 
-# Wherever the channels' money stands by now: with them, at the bank, or spent on their fees.
-MONEY = """
+# What stands in the accounts of these codes; for the channels: with them, at the bank, or spent on their fees.
+STANDS = """
     SELECT coalesce(sum(CASE p.debit_account WHEN a.id THEN p.amount_fen ELSE -p.amount_fen END), 0)::bigint
       FROM account a JOIN posting p ON a.id IN (p.debit_account, p.credit_account)
-     WHERE a.code NOT IN ('receivable', 'income', 'suspense', 'prepaid')
+     WHERE a.code = ANY ($1)
 """
+COUNTER = ["cash", "card", "transfer", "cheque"]
+OWED = ["receivable", "income", "suspense", "prepaid"]
+CODES = "SELECT array_agg(DISTINCT code) FROM account"
 
 UNFINISHED = """
     SELECT event, state, last_error, payload::text AS payload FROM outbox
@@ -51,7 +54,9 @@ async def _each_once(town: Town, theirs: dict[str, int], kept_fen: int) -> list[
     """Each transaction of the channel stands in our books once, as what it was; nothing else does, but for lies."""
     db, wrong = town.host.res.db, []
     booked = await db.fetch("SELECT transaction_no, booked_fen FROM difference WHERE booked_fen > 0")
-    paid = await db.fetch("SELECT transaction_no, amount_fen FROM payment_attempt WHERE state = 'PAID'")
+    paid = await db.fetch(
+        "SELECT transaction_no, amount_fen FROM payment_attempt WHERE state = 'PAID' AND channel <> 'counter'"
+    )
     ours = {row["transaction_no"]: row[1] for row in itertools.chain(booked, paid)}
     if len(ours) != len(booked) + len(paid):
         wrong.append("a transaction stands in the books twice")
@@ -61,11 +66,17 @@ async def _each_once(town: Town, theirs: dict[str, int], kept_fen: int) -> list[
             wrong.append(f"{number}: the channel took {took_fen}, we: {found_fen}")
     wrong += [f"never paid, but booked: {number} {fen}" for number, fen in ours.items() if fen != FORGED_FEN]
     forged_fen = sum(ours.values())
-    money_fen = await db.fetchval(MONEY)
+    codes = await db.fetchval(CODES) or []
+    money_fen = await db.fetchval(STANDS, [code for code in codes if code not in (*OWED, *COUNTER)])
+    counter_fen = await db.fetchval(STANDS, COUNTER)
+    prepaid_fen = -await db.fetchval(STANDS, ["prepaid"])
     if money_fen != kept_fen + forged_fen:
         wrong.append(f"our books have {money_fen}, the channels took {kept_fen}, forged {forged_fen}")
     suspense_fen = await db.fetchval("SELECT coalesce(sum(booked_fen - refunded_fen), 0)::bigint FROM difference")
     bills_fen = await db.fetchval(PAID_BILLS)
-    if bills_fen + suspense_fen != money_fen:
-        wrong.append(f"bills {bills_fen} and suspense {suspense_fen} are not {money_fen}")
+    if bills_fen + suspense_fen + prepaid_fen != money_fen + counter_fen:
+        wrong.append(
+            f"bills {bills_fen}, suspense {suspense_fen} and prepaid {prepaid_fen} are not what came in, "
+            f"{money_fen} and {counter_fen} at the counter"
+        )
     return wrong

@@ -84,6 +84,8 @@ class Town:
     staff: dict[str, factories.Staff] = field(default_factory=dict)
     told: Counter[str] = field(default_factory=Counter)
     fragile: bool = False
+    shift_open: bool = False
+    vouchers: int = 0
 
     async def found(self, habits: dict[str, int]) -> None:
         """Build the houses, move people in, hire staff, open a merchant, set the price."""
