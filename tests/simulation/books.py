@@ -29,6 +29,8 @@ PAID_BILLS = """
     SELECT coalesce(sum(paid_fen + late_paid_fen - refunded_fen - late_refunded_fen), 0)::bigint FROM bill
 """
 
+PAID_ONLINE = "SELECT transaction_no, amount_fen FROM payment_attempt WHERE state = 'PAID' AND channel <> 'counter'"
+
 OPEN_REFUNDS = "SELECT count(*) FROM refund WHERE state IN ('APPROVED', 'SUBMITTING', 'PROCESSING')"
 
 
