@@ -227,16 +227,20 @@ async def merchant(world: World) -> UUID:
 
 
 async def alipay_merchant(world: World) -> UUID:
-    """A merchant of ours at Alipay, for one item of community A."""
-    made = await item(world)
+    """The merchant of our company at Alipay, made when it is first needed."""
+    known: UUID | None = await world.res.db.fetchval(
+        "SELECT id FROM merchant WHERE company_id = $1 AND channel = 'alipay'", world.a.company_id
+    )
+    if known is not None:
+        return known
     keys = Keys("", vectors.private_pem(vectors.key_m()), "", {"public_key": vectors.public_pem(vectors.key_p())})
 
     async def work(tx: Tx) -> UUID:
         return (
             await merchants.create(
                 tx, SYSTEM, keyring=world.res.keyring, mode=world.res.settings.mode, company_id=world.a.company_id,
-                community_id=world.a.id, item_id=made, channel=Channel.ALIPAY, mchid="2088531891668739",
-                appid="9021000000000001", name="专项", keys=keys,
+                community_id=None, item_id=None, channel=Channel.ALIPAY, mchid="2088531891668739",
+                appid="9021000000000001", name="支付宝", keys=keys,
             )
         ).id  # fmt: skip
 
