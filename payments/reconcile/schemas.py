@@ -13,6 +13,7 @@ from payments.reconcile.closing_day import Closing, Side
 from payments.states import DifferenceClass, DifferenceState
 
 ID = "01991b2a-7c00-7000-8000-000000000001"
+FIRST, LAST = date(2000, 1, 1), date(2100, 1, 1)
 _AT = "2026-09-02T02:00:00Z"
 _RUN = {
     "id": ID,
@@ -87,7 +88,7 @@ class RunAsked(Strict):
 
     model_config = example(merchant_id=ID, day="2026-09-01", kind="trades", reason="渠道更正了账单")
     merchant_id: UUID
-    day: date
+    day: date = Field(ge=FIRST, le=LAST)
     kind: StatementKind
     reason: str = Field(min_length=2, max_length=500)
 
@@ -260,7 +261,9 @@ class BankLineList(Strict):
 
 
 class ClosingQuery(Strict):
-    day: date
+    """Which day."""
+
+    day: date = Field(ge=FIRST, le=LAST)
 
 
 class SideView(Strict):
