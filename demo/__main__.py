@@ -8,9 +8,29 @@ import argparse
 import sys
 import time
 
-from demo import billing, binding, ending, paying, people, roster
+from demo import (
+    billing,
+    binding,
+    counter,
+    days,
+    ending,
+    paying,
+    people,
+    prepaying,
+    reconciling,
+    refunding,
+    roster,
+    scanning,
+)
+from demo.binding import Household
+from demo.cashier import Placed
+from demo.prepaying import Saver
 from demo.stage import Stage, open_stage
 from demo.web import Unexpected
+
+# Which neighbour of the demo data plays what.
+TWICE, BY_ALIPAY, AT_COUNTER, BY_TRANSFER, SAVER, BY_PAPER = range(1, 7)
+IN_THE_EVENING = range(7, 21)
 
 
 def play(stage: Stage) -> None:
@@ -26,7 +46,23 @@ def play(stage: Stage) -> None:
     bills = billing.play_new(stage, home.owner, new_flats)
     orders = paying.play(stage, home, bills)
     mishap = paying.play_mishaps(stage, orders)
+    saver = play_money_day(stage, home, orders[0])
     ending.play(stage, start, home, orders, mishap)
+    prepaying.play_next_month(stage, saver)
+    ending.check(stage)
+
+
+def play_money_day(stage: Stage, home: Household, order: Placed) -> Saver:
+    """One day on which money comes and goes by all ways."""
+    days.pass_to(stage, stage.today() + days.A_DAY, days.MORNING)
+    refunding.play(stage, home, order)
+    refunding.play_second_payment(stage, people.neighbour(stage, TWICE))
+    scanning.play_alipay(stage, people.neighbour(stage, BY_ALIPAY))
+    deposit_fen = counter.play(stage, people.neighbour(stage, AT_COUNTER), people.neighbour(stage, BY_TRANSFER))
+    saver = prepaying.play(stage, people.neighbour(stage, SAVER))
+    scanning.play_paper(stage, people.neighbour(stage, BY_PAPER))
+    reconciling.play(stage, IN_THE_EVENING, deposit_fen, counter.SLIP)
+    return saver
 
 
 def main() -> int:

@@ -46,7 +46,7 @@ def _run(stage: Stage, item_id: str) -> dict[str, Any]:
 def _publish(stage: Stage, run: dict[str, Any]) -> None:
     published = stage.manager.post(f"/admin/v1/billing-runs/{run['id']}/publish")
     stage.expect(f"{run['title']}发布后的状态", published["state"], "PUBLISHED")
-    stage.published_fen += run["total_fen"]
+    stage.moved(f"{run['title']}发布之后", receivable=run["total_fen"], income=-run["total_fen"])
 
 
 def _item_id(stage: Stage, code: str) -> str:

@@ -30,12 +30,13 @@ def _log_in(stage: Stage, login: dict[str, Any]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """Somebody with WeChat and a session of the mini-program."""
+    """Somebody with WeChat and a session of the mini-program; `follows`: the official account."""
 
     name: str
     user_id: str
     openid: str
     web: Web
+    follows: bool = False
 
 
 def join(stage: Stage, name: str, phone: str) -> Resident:
@@ -51,11 +52,21 @@ def join(stage: Stage, name: str, phone: str) -> Resident:
     return Resident(name, user_id, openid, web)
 
 
+def neighbour(stage: Stage, number: int) -> Resident:
+    """The owner of a flat of the demo data, by number, opens the mini-program."""
+    flats = [one for one in stage.data["residents"] if one["role"] == "owner" and "单元" in one["house"]]
+    found = flats[number]
+    web, _ = _open(stage, found["user_id"])
+    path = f"/users/{found['user_id']}/openid?appid={stage.data['miniprogram']}"
+    openid = stage.control("GET", path)["openid"]
+    return Resident(found["name"], found["user_id"], openid, web, found["hears"] == "template")
+
+
 def again(stage: Stage, resident: Resident) -> Resident:
     """The resident opens the mini-program once more."""
     web, phone_bound = _open(stage, resident.user_id)
     stage.expect(f"{resident.name}再次登录时已绑定手机号", phone_bound, True)
-    return Resident(resident.name, resident.user_id, resident.openid, web)
+    return Resident(resident.name, resident.user_id, resident.openid, web, resident.follows)
 
 
 def _open(stage: Stage, user_id: str) -> tuple[Web, bool]:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -26,7 +27,11 @@ def yuan(amount_fen: int) -> str:
 
 @dataclass(slots=True)
 class Stage:
-    """Addresses, demo data, and everybody's sessions; acts leave here what later acts compare with."""
+    """Addresses, demo data, and everybody's sessions; acts leave here what later acts compare with.
+
+    `books`: the last look at the books. `mishaps`: days whose statements must differ. `told`: followers of the official
+    account who were told of their payment.
+    """
 
     api: Web
     sandbox: Web
@@ -34,8 +39,11 @@ class Stage:
     data: dict[str, Any]
     staff: dict[str, Web] = field(default_factory=dict)
     checks: int = 0
-    published_fen: int = 0
-    paid_fen: int = 0
+    books: dict[str, int] = field(default_factory=dict)
+    started: date = date.min
+    reconciled: date = date.min
+    told: int = 0
+    mishaps: list[date] = field(default_factory=list)
 
     @property
     def community(self) -> str:
@@ -96,11 +104,22 @@ class Stage:
         if moved.returncode != 0:
             raise Unexpected(f"时间没有移动：{moved.stderr.strip()}")
 
-    def closing_fen(self, code: str) -> int:
-        """Today's closing figure of an account of the trial balance; debit is positive."""
+    def look(self) -> dict[str, int]:
+        """Today's closing figure of the community's accounts by code; debit is positive."""
         trial = self.manager.get(f"/admin/v1/trial-balance?community_id={self.community}")
         self.expect("试算平衡表各科目期末余额之和", trial["total_fen"], 0)
-        return sum(line["closing_fen"] for line in trial["lines"] if line["code"] == code)
+        closing: Counter[str] = Counter()
+        for line in trial["lines"]:
+            closing[line["code"]] += line["closing_fen"]
+        return dict(closing)
+
+    def moved(self, after_what: str, **wanted_fen: int) -> None:
+        """Since the last look the books have moved by exactly these figures, and no other account has."""
+        now = self.look()
+        changes = {code: fen - self.books.get(code, 0) for code, fen in now.items()}
+        found = {code: fen for code, fen in changes.items() if fen}
+        self.expect(f"{after_what}，账簿的变动（分）", found, {code: fen for code, fen in wanted_fen.items() if fen})
+        self.books = now
 
 
 def open_stage(api: str, sandbox: str) -> Stage:

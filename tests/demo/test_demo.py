@@ -30,6 +30,16 @@ def test_the_demo_plays_its_month_on_a_system_of_its_own(tmp_path: Path) -> None
         "两分钟后",
         "被拒绝，账单仍未缴",
         "挂在待查款项",
+        "微信支付原路退回",
+        "向微信核实后自动原路退回",
+        "支付宝原路退回",
+        "同一个凭证号再录一次，被拒绝",
+        "交班清点多出 1.00 元",
+        "用微信预存物业费 1,000.00 元",
+        "扫门口的缴费码",
+        "埋下的 24 处差错全部找到，名称都对，一处不多，一处不少",
+        "账单、账簿、渠道三方一致",
+        "系统自动用预存款缴清",
     ):
         assert figure in told
     assert "linli check：共" in told and "全部相符" in told
