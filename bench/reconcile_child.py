@@ -40,7 +40,8 @@ async def main(channel: str, merchant_id: UUID, path: Path) -> None:
     attempt = await res.db.fetchval(TAKE, merchant_id, channel, DAY, res.clock.now())
     taken = Taken(Side(merchant_id, merchant, (merchant_id,), DAY, StatementKind.TRADES), attempt)
     started = time.perf_counter()
-    result = await runs.apply(res, taken, path)
+    with path.open("rb") as file:
+        result = await runs.apply(res, taken, file)
     seconds = time.perf_counter() - started
     differences = await res.db.fetchval("SELECT count(*) FROM difference")
     await res.close()

@@ -70,7 +70,8 @@ class Books:
             if trades is not None:
                 beside = path / "trades"
                 beside.write_bytes(trades)
-            return await runs.apply(self.res, taken, path / "statement", trades=beside)
+            with (path / "statement").open("rb") as file:
+                return await runs.apply(self.res, taken, file, trades=beside and beside.open("rb"))
         except runs.Refused as error:
             await runs.fail(self.res, taken, str(error))
             raise

@@ -98,7 +98,7 @@ async def list_found(call: Call[None, Page]) -> FoundList:
 async def ask_run(call: Call[RunAsked, None]) -> RunPlanned:
     """POST /admin/v1/reconciliation-runs: compare a statement now, whether or not it was before."""
     company_id, body = call.principal.require_company(RUN), call.body
-    await reads.require_merchant(call.res.db, company_id=company_id, merchant_id=body.merchant_id)
+    await reads.require_statement(call.res.db, company_id=company_id, merchant_id=body.merchant_id, kind=body.kind)
     merchant = await merchants.merchant(call.res, body.merchant_id)
 
     async def work(tx: Tx) -> RunPlanned:

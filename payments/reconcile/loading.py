@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
+from typing import BinaryIO
 
 import asyncpg
 
@@ -10,18 +10,18 @@ from backend.kernel.db import Tx
 from payments.reconcile.reading import Reader, Refused, Told
 
 
-async def load(tx: Tx, path: Path, reader: Reader, *, table: str) -> Told:
-    """Read the file at `path` into the temporary `table`; raises Refused, and then the transaction must not commit."""
+async def load(tx: Tx, file: BinaryIO, reader: Reader, *, table: str) -> Told:
+    """Read `file` from its start into the temporary `table`; Refused must not be followed by a commit."""
     try:
-        await tx.copy(table, columns=reader.columns, rows=_rows(path, reader))
+        await tx.copy(table, columns=reader.columns, rows=_rows(file, reader))
     except (asyncpg.DataError, asyncpg.BadCopyFileFormatError) as error:
         raise Refused(f"账单里有无法保存的内容：{str(error)[:80]}。") from error
     return reader.told
 
 
-async def _rows(path: Path, reader: Reader) -> AsyncIterator[bytes]:
+async def _rows(file: BinaryIO, reader: Reader) -> AsyncIterator[bytes]:
     """Block by block; between two of them others have their turn."""
-    with path.open("rb") as file:
-        for block in reader.rows(file):
-            yield block
-            await asyncio.sleep(0)
+    file.seek(0)
+    for block in reader.rows(file):
+        yield block
+        await asyncio.sleep(0)

@@ -4,7 +4,8 @@ from datetime import date
 from uuid import UUID
 
 from backend.kernel.db import Reader, Record
-from backend.kernel.errors import NotFound
+from backend.kernel.errors import Conflict, NotFound
+from payments.channels.base import StatementKind
 
 _RUN = """
     SELECT r.*, (SELECT count(*) FROM reconciliation_finding f WHERE f.run_id = r.id) AS found,
@@ -42,7 +43,9 @@ LINES = """
      LIMIT $4
 """
 
-OF_COMPANY = "SELECT id FROM merchant WHERE id = $1 AND company_id = $2 AND channel IN ('wechat', 'alipay')"
+OF_COMPANY = """
+    SELECT sub_mchid FROM merchant WHERE id = $1 AND company_id = $2 AND channel IN ('wechat', 'alipay')
+"""
 
 
 async def runs(
@@ -75,7 +78,10 @@ async def lines(db: Reader, *, company_id: UUID, matched: bool, before: int | No
     return await db.fetch(LINES, company_id, matched, before, limit)
 
 
-async def require_merchant(db: Reader, *, company_id: UUID, merchant_id: UUID) -> None:
-    """NotFound unless the merchant is an online one of the company."""
-    if await db.fetchval(OF_COMPANY, merchant_id, company_id) is None:
+async def require_statement(db: Reader, *, company_id: UUID, merchant_id: UUID, kind: StatementKind) -> None:
+    """NotFound unless the merchant is an online one of the company, Conflict `no_fund_flow` for a sub merchant's."""
+    row = await db.fetchrow(OF_COMPANY, merchant_id, company_id)
+    if row is None:
         raise NotFound
+    if kind is StatementKind.FUND_FLOW and row["sub_mchid"] is not None:
+        raise Conflict("特约商户的资金账单由特约商户自己在商户平台下载，服务商取不到。", code="no_fund_flow")

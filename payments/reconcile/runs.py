@@ -11,7 +11,7 @@ import hashlib
 import tempfile
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from pathlib import Path
+from typing import BinaryIO, cast
 from uuid import UUID
 
 from backend.kernel import audit, outbox
@@ -34,11 +34,11 @@ STATEMENT_S = 600
 RETIRED_FOR = timedelta(days=32)
 LOOK_BACK = timedelta(days=30)
 ERROR_CHARACTERS = 300
-READY = "statement"
+DIRECTORY = "statements"
 
 # Rows of one number at one channel are one merchant there; the oldest stands for all.
 ACCOUNTS = """
-    SELECT (array_agg(id ORDER BY id))[1] AS id, channel
+    SELECT (array_agg(id ORDER BY id))[1] AS id, bool_or(sub_mchid IS NOT NULL) AS sub
       FROM merchant
      WHERE channel IN ('wechat', 'alipay') AND (retired_at IS NULL OR retired_at > $1)
      GROUP BY channel, mchid, coalesce(sub_mchid, '')
@@ -137,6 +137,9 @@ async def plan(res: Resources, day: date) -> int:
         accounts = await tx.fetch(ACCOUNTS, tx.now - RETIRED_FOR)
         for row in accounts:
             for kind in StatementKind:
+                # The account of a sub merchant is its own: its service provider does not get its fund flow.
+                if kind is StatementKind.FUND_FLOW and row["sub"]:
+                    continue
                 payload = {"merchant_id": str(row["id"]), "day": day.isoformat(), "kind": kind.value}
                 key = f"{row['id']}:{day}:{kind}"
                 outbox.emit(tx, DUE, payload, dedup_key=key, lane=outbox.Lane.BULK)
@@ -184,16 +187,16 @@ async def reconcile(
     taken = await take(res, merchant_id=merchant_id, day=day, kind=kind, force=force)
     if taken is None:
         return None
-    with tempfile.TemporaryDirectory(dir=_directory(res)) as directory:
-        path, trades = Path(directory) / "statement", Path(directory) / "trades"
+    # Files without a name: nothing of them is left, however the process ends.
+    with _file(res) as file, _file(res) as trades:
         try:
-            there = await _download(res, taken.side, path)
+            there = await _download(res, taken.side, file)
             if not there and not force and await _ours(res, taken.side):
                 raise NothingThere("渠道没有这一天的账单，但我们这一天有成功的交易。")
             beside = False
             if kind is StatementKind.FUND_FLOW:
                 beside = await _download(res, replace(taken.side, kind=StatementKind.TRADES), trades)
-            return await apply(res, taken, path if there else None, trades=trades if beside else None)
+            return await apply(res, taken, file if there else None, trades=trades if beside else None)
         except (Refused, NothingThere) as reason:
             await fail(res, taken, str(reason))
             raise
@@ -226,12 +229,12 @@ async def take(res: Resources, *, merchant_id: UUID, day: date, kind: StatementK
     return await res.db.transact(work)
 
 
-async def apply(res: Resources, taken: Taken, path: Path | None, *, trades: Path | None = None) -> Result:
-    """Everything that a file brings about, in one transaction; `path` None: an empty day.
+async def apply(res: Resources, taken: Taken, file: BinaryIO | None, *, trades: BinaryIO | None = None) -> Result:
+    """Everything that a file brings about, in one transaction; `file` None: an empty day.
 
     `trades`: the day's trade bill, beside a fund flow, for its fees.
     """
-    digest = None if path is None else await asyncio.to_thread(_sha256, path)
+    digest = None if file is None else await asyncio.to_thread(_sha256, file)
 
     async def work(tx: Tx) -> Result:
         side, told = taken.side, Told()
@@ -241,8 +244,8 @@ async def apply(res: Resources, taken: Taken, path: Path | None, *, trades: Path
         funds = side.kind is StatementKind.FUND_FLOW
         if funds:
             await tx.execute(fund_flow.STAGE)
-        if path is not None:
-            told = await loading.load(tx, path, _reader(side), table="fund_line" if funds else "statement_line")
+        if file is not None:
+            told = await loading.load(tx, file, _reader(side), table="fund_line" if funds else "statement_line")
         if trades is not None:
             await loading.load(tx, trades, _reader(replace(side, kind=StatementKind.TRADES)), table="statement_line")
         await failpoint("reconcile.loaded")
@@ -281,10 +284,9 @@ async def fail(res: Resources, taken: Taken, reason: str) -> None:
     await res.db.transact(work)
 
 
-async def _download(res: Resources, side: Side, path: Path) -> bool:
-    with path.open("wb") as sink:
-        channel = merchants.channel(res, side.merchant)
-        return await channel.statement(side.merchant.keys, side.day, sink, kind=side.kind)
+async def _download(res: Resources, side: Side, sink: BinaryIO) -> bool:
+    channel = merchants.channel(res, side.merchant)
+    return await channel.statement(side.merchant.keys, side.day, sink, kind=side.kind)
 
 
 async def _ours(res: Resources, side: Side) -> int:
@@ -299,12 +301,15 @@ def _reader(side: Side) -> Reader:
     return reading_alipay.FundFlow(mchid, side.day) if funds else reading_alipay.TradeBill(mchid, side.day)
 
 
-def _directory(res: Resources) -> Path:
-    directory = res.settings.data_dir / READY
+def _file(res: Resources) -> BinaryIO:
+    directory = res.settings.data_dir / DIRECTORY
     directory.mkdir(parents=True, exist_ok=True)
-    return directory
+    return cast(BinaryIO, tempfile.TemporaryFile(dir=directory))
 
 
-def _sha256(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+def _sha256(file: BinaryIO) -> bytes:
+    file.seek(0)
+    digest = hashlib.sha256()
+    while piece := file.read(1 << 20):
+        digest.update(piece)
+    return digest.digest()

@@ -174,10 +174,10 @@ async def test_a_run_whose_lease_went_to_another_changes_nothing(
     path = tmp_path / "statement"
     path.write_bytes(made.wechat_trades([payment(7, 1)]))
     with pytest.raises(runs.LeaseLost):
-        await runs.apply(books.res, late, path)
+        await runs.apply(books.res, late, path.open("rb"))
     assert await books.found() == []
     path.write_bytes(made.wechat_trades(rows))
-    await runs.apply(books.res, prompt, path)
+    await runs.apply(books.res, prompt, path.open("rb"))
     assert await books.found() == []
     await sound(books.res)
 

@@ -114,6 +114,19 @@ async def test_two_quiet_days_tie_out_to_the_bank(desk: Refunds, channel: str) -
     await sound(desk.play.res)
 
 
+async def test_newer_columns_and_padded_comments_are_read(desk: Refunds) -> None:
+    till = await alipay(desk.play)
+    await desk.play.sandbox.ask("PUT", "/alipay/hostile", {"new_account_columns": True})
+    orders = [await paid(desk, till, 10_000 + number) for number in range(3)]
+    await given_back(desk, till, orders[0], 1_000)
+    await plant(desk, till, ["padded_comments"])
+    await plant(desk, till, ["padded_comments"], statement="fund_flow")
+    await next_morning(desk)
+    assert all(state == "DONE" for _, state, _ in await states(desk)), await states(desk)
+    assert await found(desk) == set()
+    await sound(desk.play.res)
+
+
 @CHANNELS
 async def test_every_class_is_found_by_its_name_and_none_is_invented(desk: Refunds, channel: str) -> None:
     till = await both(desk, channel)
