@@ -71,6 +71,7 @@ async def show(call: Call[None, None]) -> Reply:
         staff=_staff(demo, now),
         residents=_residents(demo),
         orders=orders,
+        paper=_paper(demo),
         staff_commands=escape(STAFF_COMMANDS.substitute(api=res.settings.public_url)),
         resident_commands=escape(_resident_commands(res, demo)),
     )
@@ -194,22 +195,41 @@ async def _open_orders(res: Resources, demo: Demo | None) -> str:
     if demo is None or not demo.mchid:
         return '<p class="note">还没有登记收款商户。</p>'
     try:
-        known = (await _control(res, f"/orders?mchid={demo.mchid}"))["orders"]
+        by_wechat = (await _control(res, f"/orders?mchid={demo.mchid}"))["orders"]
+        app_id = demo.alipay_app_id
+        by_alipay = (await _control(res, f"/alipay/orders?app_id={app_id}"))["orders"] if app_id else []
     except (AppError, TimeoutError):
         return '<p class="note">沙箱没有响应，暂时看不到待支付的订单。</p>'
-    waiting = [order for order in known if order["state"] == "NOTPAY"][-SHOWN_ORDERS:]
+    waiting = [
+        (order["created_at"], "微信支付", order["description"], order["total_fen"], f"/cashier/{order['prepay_id']}")
+        for order in by_wechat
+        if order["state"] == "NOTPAY"
+    ]
+    waiting += [
+        (order["asked_at"], "支付宝", order["subject"], order["total_fen"], order["cashier_path"])
+        for order in by_alipay
+        if order["paid_at"] is None and order["closed_at"] is None
+    ]
     if not waiting:
         return '<p class="note">现在没有待支付的订单。用上面的命令以住户身份下单，再刷新本页。</p>'
     rows = [
-        (escape(order["description"]), f"{yuan_text(order['total_fen'])} 元", _cashier(res, order["prepay_id"]))
-        for order in reversed(waiting)
+        (name, escape(what), f"{yuan_text(fen)} 元", _cashier(res, path))
+        for _, name, what, fen, path in sorted(waiting, reverse=True)[:SHOWN_ORDERS]
     ]
-    return _table(("内容", "金额", ""), rows)
+    return _table(("渠道", "内容", "金额", ""), rows)
 
 
-def _cashier(res: Resources, prepay_id: str) -> str:
-    url = f"{res.settings.wechat_pay_url.rstrip('/')}/cashier/{prepay_id}"
+def _cashier(res: Resources, path: str) -> str:
+    url = f"{res.settings.wechat_pay_url.rstrip('/')}{path}"
     return f'<a class="pay" href="{escape(url)}" target="_blank" rel="noopener">打开收银台</a>'
+
+
+def _paper(demo: Demo | None) -> str:
+    """The page behind the paper code of a house that owes."""
+    if demo is None or not demo.pay_code:
+        return ""
+    link = f'<a href="/p/{escape(demo.pay_code)}" target="_blank" rel="noopener">门口的缴费码</a>'
+    return f"<p>代缴不用登录：打开一张{link}，在手机浏览器里用微信或支付宝付款。</p>"
 
 
 ROUTES: tuple[Route, ...] = (Route("GET", "/", show, PUBLIC, "Start page; off in live mode."),)

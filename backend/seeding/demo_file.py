@@ -45,7 +45,8 @@ class ResidentLogin:
 class Demo:
     """What the demo data holds.
 
-    `base_offset_s` is the shared clock's offset before history was played, `played_until` the last payday played.
+    `pay_code` is the paper code of the first house, which owes. `base_offset_s` is the shared clock's offset before
+    history was played, `played_until` the last payday played.
     """
 
     base_offset_s: int
@@ -60,6 +61,7 @@ class Demo:
     merchant_id: str = ""
     alipay_app_id: str = ""
     alipay_merchant_id: str = ""
+    pay_code: str = ""
     played_until: str = ""
     complete: bool = False
 

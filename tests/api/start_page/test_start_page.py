@@ -91,3 +91,9 @@ async def test_live_mode_has_no_start_page(demo: Demo, res: Resources) -> None:
     with pytest.raises(NotFound) as refused:
         await start_page.show(call_over(live))
     assert refused.value.code == "no_such_route"
+
+
+async def test_a_paper_code_can_be_opened(demo: Demo, res: Resources, client: Client) -> None:
+    assert "/p/" not in (await client.get("/")).body.decode()
+    demo_file.write(res.settings.data_dir, replace(demo, pay_code="7QK2M9XRPA"))
+    assert 'href="/p/7QK2M9XRPA"' in (await client.get("/")).body.decode()

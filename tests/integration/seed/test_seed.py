@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
@@ -15,7 +16,10 @@ from backend.identity import staff_login
 from backend.kernel import checks, clock, passwords
 from backend.kernel.config import ConfigError, Mode, Settings
 from backend.kernel.resources import Resources
+from backend.property import houses
 from backend.seeding import demo_file, history, town
+from payments import merchants, ways
+from payments.channels.base import Channel
 from tests.conftest import START, Sandbox
 
 COUNTS = """
@@ -69,6 +73,25 @@ async def test_the_books_of_the_seed_agree_with_the_channels(
     assert before[:2] == (1, len(town.spots()))
     await seed.seed(seeded_settings)
     assert await counts(sandbox_res) == before
+
+
+async def test_both_channels_collect_and_every_house_has_a_paper_code(
+    seeded_settings: Settings, sandbox: Sandbox, sandbox_res: Resources
+) -> None:
+    await seed.seed(seeded_settings)
+    demo = demo_file.read(sandbox.data_dir)
+    assert demo is not None
+    community_id = UUID(demo.community_id)
+    items = await sandbox_res.db.fetch("SELECT id FROM fee_item")
+    offered = await ways.offered(sandbox_res.db, community_id, item_ids=[items[0]["id"]], appid=demo.miniprogram)
+    assert {way.channel for way in offered} == {Channel.WECHAT, Channel.ALIPAY}
+    merchant = await merchants.merchant(sandbox_res, UUID(demo.alipay_merchant_id))
+    assert (merchant.channel, merchant.appid) == (Channel.ALIPAY, demo.alipay_app_id)
+    sealed = await sandbox_res.db.fetchval("SELECT private_key_sealed FROM merchant WHERE id = $1", merchant.id)
+    assert b"PRIVATE KEY" not in sealed
+    house = await houses.of_pay_code(sandbox_res.db, demo.pay_code)
+    assert house.community_id == community_id
+    assert await sandbox_res.db.fetchval("SELECT count(*) FROM house WHERE pay_code IS NULL OR pay_code = ''") == 0
 
 
 async def test_history_lies_in_the_past_of_the_shared_clock(seeded_settings: Settings, sandbox_res: Resources) -> None:
