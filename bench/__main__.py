@@ -13,6 +13,7 @@ from bench.figures import Figure, Latency
 from bench.million import million
 from bench.rig import Rig, progress, servers
 from bench.y1_callbacks import y1, y1b
+from bench.y2_hot_account import y2
 from bench.y3_billing import y3
 from bench.y4_reconciliation import y4_alipay, y4_alipay_many, y4_wechat, y4_wechat_many
 from bench.y6_relay import y6
@@ -23,6 +24,7 @@ Yardstick = Callable[[Rig], Awaitable[Figure | Latency]]
 YARDSTICKS: Mapping[str, Yardstick] = {
     "y1": y1,
     "y1b": y1b,
+    "y2": y2,
     "y3": y3,
     "y4-wechat": y4_wechat,
     "y4-alipay": y4_alipay,
