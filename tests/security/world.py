@@ -304,7 +304,8 @@ async def _payments(world: World) -> None:
 
 
 async def place_order(world: World, payer: str, house_id: UUID, bill_id: UUID) -> UUID:
-    """An order that the channel has not heard of."""
+    """An order that the channel has not heard of; whatever pause an earlier request left is over."""
+    await world.res.db.execute("DELETE FROM collection_pause")
     who = world.who[payer]
     assert who.id is not None and who.openid is not None
     wanted = Payer(who.id, HouseScope(who.id, (house_id,), (house_id,), ()), MINI, who.openid)
