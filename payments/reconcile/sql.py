@@ -118,6 +118,7 @@ _ACCEPTED = """
      AND (r.finished_at AT TIME ZONE 'Asia/Shanghai')::date > (r.submitted_at AT TIME ZONE 'Asia/Shanghai')::date)
 """
 
+# A payment has at most fifty refunds; the last one makes up for what the others' fees were rounded by: 25 fen.
 MATCH_REFUNDS = f"""
     WITH theirs AS (
         SELECT transaction_no, out_refund_no, amount_fen, fee_mfen, rate, odd, status
@@ -133,7 +134,7 @@ MATCH_REFUNDS = f"""
                     WHEN t.amount_fen IS NULL THEN 'ours'
                     WHEN t.amount_fen <> o.amount_fen THEN 'amount'
                     WHEN o.state <> 'SUCCEEDED' AND t.status IN ('', 'SUCCESS') THEN 'state'
-                    WHEN abs(t.fee_mfen * 10000 + t.amount_fen * t.rate) > 10000000 THEN 'fee' END AS problem
+                    WHEN abs(t.fee_mfen * 10000 + t.amount_fen * t.rate) > 250000000 THEN 'fee' END AS problem
           FROM theirs t FULL JOIN ours o USING (transaction_no, out_refund_no)),
     kept AS (
         INSERT INTO problem

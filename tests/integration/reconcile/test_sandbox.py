@@ -228,3 +228,24 @@ async def test_a_payment_that_nobody_told_us_of_is_settled_by_the_statement(desk
     assert await found(desk) == {("missing_here", "AUTO_RESOLVED", attempt["transaction_no"])}
     assert attempt["settled_by"] == "statement"
     await sound(desk.play.res)
+
+
+@pytest.mark.parametrize("same_day", [True, False], ids=["that day", "the day after"])
+async def test_a_refund_that_the_channel_closes_leaves_nothing_unexplained(desk: Refunds, same_day: bool) -> None:
+    """Closed on its own day it is in no statement; closed later it was, and the fund flow takes money and fee back."""
+    orders = [await paid(desk, None, 20_000 + number) for number in range(2)]
+    await desk.play.hostile(refund_outcomes=["CLOSED" if same_day else "ABNORMAL"])
+    await given_back(desk, None, orders[0], 10_000)
+    if not same_day:
+        number = await desk.play.res.db.fetchval("SELECT out_refund_no FROM refund WHERE state = 'ABNORMAL'")
+        await next_morning(desk)
+        await desk.play.sandbox.ask("POST", f"/refunds/{vectors.MCHID}/{number}/finish", {"state": "CLOSED"})
+    await desk.play.deliver()
+    await desk.work()
+    assert await desk.play.count("refund WHERE state = 'CLOSED'") == 1
+    await sound(desk.play.res)
+    for _ in range(2):
+        await next_morning(desk)
+    assert all(state == "DONE" for _, state, _ in await states(desk)), await states(desk)
+    assert await found(desk) == set()
+    await sound(desk.play.res)
