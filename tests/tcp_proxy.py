@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that delays, cuts or black-holes what passes through it."""
+"""A TCP proxy on loopback that delays what passes through it, or cuts it off."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,18 +10,21 @@ CHUNK = 65_536
 
 @dataclass
 class Proxy:
-    """`delay_s`: each piece of an answer waits so long; `swallow`: nothing passes any more. Both change in mid-use."""
+    """`delay_s`: each piece of an answer waits so long; `refuse`: who comes is sent away. Both change in mid-use."""
 
     host: str
     target: int
     port: int = 0
     delay_s: float = 0.0
-    swallow: bool = False
+    refuse: bool = False
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection: two pumps."""
+        if self.refuse:
+            writer.transport.abort()
+            return
         theirs, ours = await asyncio.open_connection(self.host, self.target)
         self._writers |= {writer, ours}
         pumps = [
@@ -39,9 +42,8 @@ class Proxy:
             while data := await source.read(CHUNK):
                 if slow and self.delay_s:
                     await asyncio.sleep(self.delay_s)
-                if not self.swallow:
-                    sink.write(data)
-                    await sink.drain()
+                sink.write(data)
+                await sink.drain()
 
     def cut(self) -> None:
         """Break off every connection."""

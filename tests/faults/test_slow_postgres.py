@@ -110,7 +110,8 @@ async def test_f12_fifty_requests_at_a_slow_postgres_are_told_so_within_the_dead
         await _all_right_afterwards(slow, keys)
 
 
-async def test_f12_a_callback_at_a_slow_postgres_is_not_acknowledged_and_comes_again(clients: Load) -> None:
+@pytest.mark.parametrize("how", ["slow", "cut off"])
+async def test_f12_a_callback_that_is_not_kept_is_not_acknowledged_and_comes_again(clients: Load, how: str) -> None:
     play, home = clients.play, clients.households[0]
     async with _behind_proxy(clients) as slow:
         clients.client = slow.client
@@ -119,13 +120,17 @@ async def test_f12_a_callback_at_a_slow_postgres_is_not_acknowledged_and_comes_a
         order_id = str(made.json["payment_id"])
         clients.told["order"][str(bill_id)] = order_id
         clients.told["paid"][order_id] = amount_fen
-        slow.proxy.delay_s = DELAY_S
+        if how == "slow":
+            slow.proxy.delay_s = DELAY_S
+        else:
+            slow.proxy.refuse = True
+            slow.proxy.cut()
         await play.user_pays(order_id)
         await play.deliver()
         (attempt, *_) = (await play.notification(order_id))["attempts"]
-        assert attempt["outcome"] != "delivered"
+        assert (attempt["outcome"], attempt["status"]) == ("refused", 503)
         assert await play.state(order_id) == "PAYING"
-        slow.proxy.delay_s = 0
+        slow.proxy.delay_s, slow.proxy.refuse = 0, False
         await clients.settle_down()
         await clients.right()
 
