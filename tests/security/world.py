@@ -377,9 +377,7 @@ async def _messages(world: World) -> None:
 
 async def _prepaid(world: World) -> None:
     """An account without entries for the house, and for each house that must not be seen with it; the house's code."""
-    world.ids["pay_code"] = await world.res.db.fetchval(
-        "SELECT pay_code FROM house WHERE id = $1", world.ids["house"]
-    )
+    world.ids["pay_code"] = await world.res.db.fetchval("SELECT pay_code FROM house WHERE id = $1", world.ids["house"])
     for name, house, place, side in (
         ("prepaid", "house", "a", "house"),
         ("next_prepaid", "next_house", "a", "next"),
