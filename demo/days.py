@@ -17,8 +17,7 @@ NUDGE_LOOKS = 20
 def pass_to(stage: Stage, on: date, at: time) -> None:
     """It becomes that time of that day; statements that are there by then are compared, and booked."""
     move(stage, on, at)
-    due = _due(stage)
-    runs = [run for day in due for run in compared(stage, day)]
+    due, runs = caught_up(stage)
     stage.expect("平常日子的对账发现的差异", sum(run["found"] for run in runs), sum(map(stage.mishaps.count, due)))
     book(stage, due, runs)
 
@@ -27,6 +26,12 @@ def move(stage: Stage, on: date, at: time) -> None:
     """It becomes that time of that day, and nothing is waited for."""
     now = stage.now()
     people.pass_time(stage, f"{int((datetime.combine(on, at, now.tzinfo) - now).total_seconds())}s")
+
+
+def caught_up(stage: Stage) -> tuple[list[date], list[dict[str, Any]]]:
+    """The days whose statements came since the last look, and their runs once all of them are done."""
+    due = _due(stage)
+    return due, [run for day in due for run in compared(stage, day)]
 
 
 def _due(stage: Stage) -> list[date]:

@@ -56,6 +56,8 @@ def play_next_month(stage: Stage, saver: Saver) -> None:
     (bill,) = cashier.open_bills(who)
     stage.tell(f"项目经理发布{run['title']}，共 {yuan(run['total_fen'])}；{who.name}的一笔是 {yuan(bill['due_fen'])}。")
     days.move(stage, date.fromisoformat(bill["due_on"]) + timedelta(days=1), SETTLED_AT)
+    # All the work of the days that have passed is done by then; their statements are the last of it.
+    days.caught_up(stage)
     who = people.again(stage, who)
     stage.wait("账单由预存款自动缴清", lambda: True if not cashier.open_bills(who) else None)
     stage.moved("自动抵扣之后", prepaid=bill["due_fen"], receivable=-bill["due_fen"])

@@ -1,4 +1,4 @@
-"""Act 14: statements with a difference of every class planted in them; each is found by its name, none is invented.
+"""Act 13: statements with a difference of every class planted in them; each is found by its name, none is invented.
 
 The sandbox tells false statements of one day, and a payout that arrives at the bank with another sum. Two mornings
 later the complete list of differences is compared with what was planted.
@@ -185,6 +185,7 @@ def _bank(stage: Stage, evening: Evening, deposit_fen: int, slip: str) -> None:
     wrong_on = (evening.day + days.A_DAY).isoformat()
     body = {"mchid": stage.data["mchid"], "date": wrong_on, "kinds": ["settlement_off"], "statement": "bank"}
     stage.control("POST", "/statements/plants", body)
+    before = frozenset(_differences(stage))
     lines, files = [], []
     for path in (f"/bank?mchid={stage.data['mchid']}", f"/alipay/bank?app_id={stage.data['alipay_app_id']}"):
         told = stage.control("GET", f"{path}&from={first}&to={last}")
@@ -200,16 +201,19 @@ def _bank(stage: Stage, evening: Evening, deposit_fen: int, slip: str) -> None:
     matched = len(lines) + 1 - len(wrong)
     stage.expect("银行流水的行数和认出的行数", (sent.json["new"], sent.json["matched"]), (len(lines) + 1, matched))
     arrived_fen = sum(line["amount_fen"] for line in lines) - sum(line["amount_fen"] for line in wrong)
-    arrived_fen -= days.elsewhere(stage, evening.day + days.A_DAY, "arrived_fen")
-    stage.moved("导入银行流水之后", bank=arrived_fen, in_transit=-arrived_fen)
-    late = _new(stage, evening)
-    astray = [
-        each
-        for each in late.values()
-        if each["kind"] == "settlement" and each["opened_at"] and not each["out_trade_no"]
-    ]
-    found = [(each["state"], each["actual_fen"]) for each in astray if each["actual_fen"] == wrong[0]["amount_fen"]]
-    stage.expect("到账金额不对的结算款", found, [("OPEN", wrong[0]["amount_fen"])])
+    ours_fen = arrived_fen - days.elsewhere(stage, evening.day + days.A_DAY, "arrived_fen")
+    stage.moved("导入银行流水之后", bank=ours_fen, in_transit=-ours_fen)
+    late = [each for number, each in _differences(stage).items() if number not in before]
+    found = [(each["kind"], each["state"], each["transaction_no"], each["actual_fen"]) for each in late]
+    wanted = [(*SETTLEMENT, line["reference"], line["amount_fen"]) for line in wrong]
+    stage.expect("到账金额不对的结算款", found, wanted)
+    on = stage.staff["cashier"].get(f"/admin/v1/closing-day?day={wrong_on}")["sides"]
+    left = {
+        side["channel"]: side["settled_fen"] - side["arrived_fen"]
+        for side in on
+        if side["community_id"] == stage.community
+    }
+    stage.expect("结算款到账：支付宝一致，微信的仍在途", (left["alipay"], left["wechat"] > 0), (0, True))
     stage.tell(
         f"导入银行流水 {len(lines) + 1} 行：{matched - 1} 笔渠道结算共 {yuan(arrived_fen)} 和 1 笔现金缴存都认出来了，"
         "到账金额不对的那一笔记为差异。"
@@ -229,6 +233,7 @@ def _closing(stage: Stage, day: date) -> None:
         side = sides[channel]
         stage.expect(f"日结里{channel}的收款", side["received_fen"] + side["suspense_fen"], book["total_fen"])
         stage.expect(f"日结里{channel}的退款", side["refunded_fen"], book["refunded_fen"])
+    stage.expect("日结：窗口收款与账簿一致", sides["counter"]["received_fen"], sides["counter"]["posted_fen"])
     stage.expect("日结里的现金缴存", [each["amount_fen"] - each["arrived_fen"] for each in told["deposits"]], [0])
     stage.tell(
         f"{day:%m 月 %d 日}日结：微信收款 {yuan(sides['wechat']['received_fen'])}，"

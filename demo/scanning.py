@@ -1,4 +1,4 @@
-"""Acts 9 and 13: paying by Alipay with a code on the screen, and paying for another house by the code on its paper."""
+"""Acts 9 and 12: paying by Alipay with a code on the screen, and paying for another house by the code on its paper."""
 
 import re
 from html import unescape
