@@ -644,7 +644,7 @@ def _tell(refunds: Refunds, run: Run, examples: int) -> None:
 
 
 def test_all_money_is_where_the_model_says(refunds: Refunds, run: Run) -> None:
-    _tell(refunds, run, 20)
+    _tell(refunds, run, 55)
 
 
 @pytest.mark.long
