@@ -59,6 +59,8 @@ def attach(app: Sanic[Any, Any], routes: Iterable[Route], res: Resources, authen
             methods=[route.method],
             name=re.sub(r"\W+", "_", f"{route.method}_{route.path}"),
             stream=route.upload_bytes is not None,
+            # Errors are answered here; told nothing, Sanic reads and parses the handler's source for each route.
+            error_format="json",
         )
 
 

@@ -310,7 +310,7 @@ async def test_a_payment_without_wechat_pay_waits_and_goes_on_when_it_is_back(
     bill = await play.bill()
     answer = await play.create(cut_off, bill, key="k1")
     assert (answer.status, answer.code) == (503, "channel_unavailable")
-    assert answer.json["error"]["message"] == "暂时连接不上微信支付，请稍后再试。"
+    assert answer.json["error"]["message"] == "暂时连接不上支付渠道，请稍后再试。"
     order_id = await play.res.db.fetchval("SELECT id FROM payment_order")
     assert (await play.attempt(order_id))["state"] == "CREATED"
     shown = await cut_off.of(play.owner.token).get(f"/api/v1/payments/{order_id}")

@@ -79,6 +79,7 @@ def _cheap_passwords() -> Iterator[None]:
     passwords._hasher = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     yield
     passwords._hasher = before
+    passwords._nobody.clear()
 
 
 @pytest.fixture(scope="module")
