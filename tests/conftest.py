@@ -9,9 +9,11 @@ import importlib.util
 import inspect
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Coroutine, Iterator
@@ -37,6 +39,8 @@ from backend.kernel.embedded_redis import RedisServer, start_redis
 from backend.kernel.migrator import migrate
 from backend.kernel.resources import Resources, open_resources
 
+MEMORY = Path("/dev/shm")
+PLENTY = 4 << 30
 START = datetime(2026, 9, 1, 2, 0, tzinfo=UTC)
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -76,8 +80,14 @@ def _no_failpoint_left() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def servers_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("servers")
+def servers_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the worker's servers live: in memory where there is plenty, because every test has a database copied."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= PLENTY:
+        with tempfile.TemporaryDirectory(prefix="linli-tests-", dir=MEMORY) as directory:
+            Path(directory).chmod(0o755)
+            yield Path(directory)
+    else:
+        yield tmp_path_factory.mktemp("servers")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from tests.simulation.habits import HABITS, SHARES, lie
 from tests.simulation.host import Host
 from tests.simulation.town import Household, Town
 
-MOMENTS = 3
+MOMENTS = 2
 KILLED_EVERY = 10
 MONTH = timedelta(days=30)
 REST = (timedelta(minutes=5), timedelta(minutes=45), timedelta(hours=2), timedelta(hours=26), timedelta(hours=26))
