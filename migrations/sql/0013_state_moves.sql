@@ -1,5 +1,5 @@
--- Moves of states are checked by the trigger's condition; its function is called only to refuse. A call for each update of
--- a hot row cost a tenth of a settlement (docs/benchmarks.md, Y-1).
+-- Moves of states are checked by the trigger's condition; its function is called only to refuse. See decision
+-- 0012.
 
 -- Let the state of a table change by these moves alone ('OLD>NEW'); the trigger keeps them as its arguments.
 CREATE FUNCTION linli_allow_moves(guarded regclass, moves text[]) RETURNS void LANGUAGE plpgsql AS $$
