@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 Row = sqlite3.Row
 
@@ -173,8 +172,3 @@ class Store:
         with self.change():
             for row in self.rows(TABLES):
                 self.run(f"DELETE FROM {row['name']}")  # noqa: S608 - the names are the schema's own
-
-
-def as_dict(row: Row) -> dict[str, Any]:
-    """A row as a plain mapping for JSON."""
-    return dict(row)
