@@ -92,7 +92,7 @@ def check(account: Account, keys: Keys, mode: Mode) -> None:
     if mode is Mode.LIVE and _of_sandbox(account, keys.platform_keys):
         raise Invalid("正式环境不能使用沙箱的商户或密钥。", code="sandbox_key")
     try:
-        _parse(account, keys)
+        _parse(account, keys, proven=False)
     except ValueError as error:
         raise Invalid(str(error), code="key_refused") from error
 
@@ -120,13 +120,13 @@ def opened(row: Record, keyring: Keyring, mode: Mode) -> Any:
         platform_keys=row["platform_keys"],
         root_serial_no=row["root_serial_no"],
     )
-    return _parse(account, keys)
+    return _parse(account, keys, proven=True)
 
 
-def _parse(account: Account, keys: Keys) -> Any:
-    """ValueError in Chinese for keys that their channel cannot work with."""
+def _parse(account: Account, keys: Keys, *, proven: bool) -> Any:
+    """ValueError in Chinese for keys that their channel cannot work with. `proven`: they were checked when entered."""
     if account.channel is Channel.ALIPAY:
-        return _parse_alipay(account, keys)
+        return _parse_alipay(account, keys, proven=proven)
     if keys.root_serial_no is not None or not keys.serial_no:
         raise KeyRefused("请填写商户 API 证书序列号；微信支付没有支付宝的证书。")
     return wechat_merchant.load(
@@ -138,10 +138,11 @@ def _parse(account: Account, keys: Keys) -> Any:
         platform_keys=keys.platform_keys,
         sub_mchid=account.sub_mchid,
         sub_appid=account.sub_appid,
+        proven=proven,
     )
 
 
-def _parse_alipay(account: Account, keys: Keys) -> alipay_keys.Merchant:
+def _parse_alipay(account: Account, keys: Keys, *, proven: bool) -> alipay_keys.Merchant:
     if account.sub_mchid is not None or account.sub_appid is not None or keys.api_v3_key:
         raise KeyRefused("支付宝商户没有特约商户号和 APIv3 密钥。")
     return alipay_keys.load(
@@ -151,6 +152,7 @@ def _parse_alipay(account: Account, keys: Keys) -> alipay_keys.Merchant:
         platform_keys=keys.platform_keys,
         app_cert_sn=keys.serial_no,
         root_cert_sn=keys.root_serial_no or "",
+        proven=proven,
     )
 
 
