@@ -72,11 +72,15 @@ class AlipayPostman:
 
     async def stop(self) -> None:
         """Drop what is on its way; it is still due after the next start."""
+        await self.drop()
+        await self._http.close()
+
+    async def drop(self) -> None:
+        """Break off what is on its way; what the store still knows is due again at once."""
         tasks = list(self._on_the_way.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._http.close()
 
     async def flush(self) -> int:
         """Deliver all that is due and wait until none of it is in flight; returns the number of deliveries tried."""

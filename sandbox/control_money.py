@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox import clock, pay_books, refund_books, users
+from sandbox import clock, notifications, pay_books, refund_books, users
 from sandbox.alipay_postman import ALIPAY_POSTMAN
 from sandbox.control_edge import asked, take
 from sandbox.control_refunds import refund_view
@@ -166,7 +166,7 @@ def _notification_view(world: World, row: Row) -> dict[str, Any]:
 
 async def repeat(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
     """POST /control/notifications/{id}/repeat: send it once more now, lost or not; answers how it went."""
-    row = world.store.row("SELECT * FROM notifications WHERE id = ?", request.match_info["id"])
+    row = world.store.row(notifications.LOAD, request.match_info["id"])
     if row is None:
         raise ControlError(404, "no_such_notification", f"no notification {request.match_info['id']}")
     return await request.app[POSTMAN].repeat(row)

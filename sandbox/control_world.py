@@ -6,12 +6,14 @@ from typing import Any
 from aiohttp import web
 
 from sandbox import clock, merchants, pay_books, refund_books
+from sandbox.alipay_postman import ALIPAY_POSTMAN
 from sandbox.amounts import fee_fen
 from sandbox.control_edge import take
 from sandbox.control_money import transaction_view
 from sandbox.control_refunds import refund_view
 from sandbox.hostile import PAY_SCRIPTS
 from sandbox.notifications import POSTMAN
+from sandbox.platform_keys import KeyKind
 from sandbox.refund_books import RefundState
 from sandbox.scenario import SPANS
 from sandbox.world import World
@@ -130,9 +132,12 @@ async def shipping(world: World, request: web.Request, body: dict[str, Any]) -> 
 
 
 async def reset(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-    """POST /control/reset: forget everything but the keys."""
+    """POST /control/reset: forget everything but the newest key of each kind, which signs alone again."""
     take(body)
     await request.app[POSTMAN].drop()
+    await request.app[ALIPAY_POSTMAN].drop()
     world.store.wipe()
     world.hostile.reset()
+    for kind in KeyKind:
+        world.keys.retire(kind)
     return {"status": "empty"}

@@ -28,8 +28,9 @@ LADDER_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10
 ANSWER_KEPT_BYTES = 4096
 MOST_IN_FLIGHT = 200
 
-DUE = "SELECT * FROM notifications WHERE next_s <= ? ORDER BY next_s LIMIT ?"
-LOAD = "SELECT * FROM notifications WHERE id = ?"
+# The row's number makes two keys in use sign by turns.
+DUE = "SELECT rowid AS number, * FROM notifications WHERE next_s <= ? ORDER BY next_s LIMIT ?"
+LOAD = "SELECT rowid AS number, * FROM notifications WHERE id = ?"
 WRITE_ATTEMPT = """
 INSERT INTO attempts (notification_id, started_s, outcome, status, answer, headers) VALUES (?, ?, ?, ?, ?, ?)
 """
@@ -137,7 +138,7 @@ class Postman:
         self._write(row, attempts)
 
     async def _call(self, row: Row, merchant: Merchant, *, probe: bool = False) -> Attempt:
-        signer = merchants.callback_signer(self._world.keys, merchant, turn=row["attempts"] + int(row["id"][0], 16))
+        signer = merchants.callback_signer(self._world.keys, merchant, turn=row["attempts"] + row["number"])
         headers = self.headers(signer, row["body"].encode(), probe=probe)
         if row["manner"] == notices.FORGED:
             headers["Wechatpay-Signature"] = pay_auth.spoiled(headers["Wechatpay-Signature"])

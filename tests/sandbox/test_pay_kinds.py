@@ -257,6 +257,24 @@ def test_a_platform_public_key_is_renewed_and_the_asked_one_signs(tmp_path: Path
     play(tmp_path, scene, fresh=True)
 
 
+def test_old_and_new_public_key_sign_callbacks_by_turns_and_a_reset_leaves_the_newest(tmp_path: Path) -> None:
+    async def scene(rig: Rig) -> None:
+        async with catcher(rig) as merchant:
+            answer = await rig.control("POST", "/keys/public_key/renew")
+            old, new = (entry["id"] for entry in answer["public_keys"])
+            _, openid = await rig.user()
+            for count in range(4):
+                number = f"{NUMBER}{count}"
+                await rig.order(openid, merchant.url, out_trade_no=number)
+                await rig.control("POST", f"/orders/{vectors.MCHID}/{number}/pay")
+                await merchant.until(count + 1)
+            assert sorted(told.serial for told in merchant.caught) == sorted([old, old, new, new])
+            await rig.control("POST", "/reset")
+            assert [entry["id"] for entry in (await rig.control("GET", "/keys"))["public_keys"]] == [new]
+
+    play(tmp_path, scene, fresh=True)
+
+
 def test_a_merchant_renews_its_api_certificate(tmp_path: Path) -> None:
     async def scene(rig: Rig) -> None:
         path = f"/merchants/{vectors.MCHID}"
