@@ -3,74 +3,80 @@ settlements in transit and the bank hold what their rows say."""
 
 from backend.kernel.checks import Check
 
-_ACCOUNT = """
-    SELECT r.id AS run_id, m.id AS merchant_id
-      FROM reconciliation_run r
-      JOIN merchant given ON given.id = r.merchant_id
-      JOIN merchant m ON (m.channel, m.mchid) = (given.channel, given.mchid)
-                     AND coalesce(m.sub_mchid, '') = coalesce(given.sub_mchid, '')
+# A merchant's number at the channel may stand in several rows here; a run is of the number, on its day.
+_NUMBERS = """
+    SELECT id AS merchant_id, channel, mchid, coalesce(sub_mchid, '') AS sub_mchid FROM merchant
 """
 
-# Ours of the day: settled attempts and what stands in suspense, by the channel's own time. Named: for each transaction
-# of which the run found anything, ours of that day less what the statement says in all its lines.
+# Ours of each day: settled attempts and what stands in suspense, by the channel's own time, in one pass over both.
+# Named: for each transaction of which a run found anything, ours of that day less what the statement says in all lines.
 TRADES = f"""
-    WITH account AS ({_ACCOUNT}),
-    ours AS (
-        SELECT r.id AS run_id, o.transaction_no, o.fen
-          FROM reconciliation_run r
-          JOIN account ON account.run_id = r.id
-         CROSS JOIN LATERAL (
-               SELECT transaction_no, amount_fen AS fen, paid_at AS at FROM payment_attempt
-                WHERE state = 'PAID' AND merchant_id = account.merchant_id
-                  AND paid_at >= r.day::timestamp AT TIME ZONE 'Asia/Shanghai'
-                  AND paid_at < (r.day + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'
-                UNION ALL
-               SELECT transaction_no, booked_fen, coalesce((detail ->> 'success_at')::timestamptz, opened_at)
-                 FROM difference
-                WHERE booked_fen > 0 AND merchant_id = account.merchant_id) AS o
-         WHERE r.state = 'DONE' AND r.kind = 'trades' AND (o.at AT TIME ZONE 'Asia/Shanghai')::date = r.day),
+    WITH numbered AS ({_NUMBERS}),
+    ours AS MATERIALIZED (
+        SELECT n.channel, n.mchid, n.sub_mchid, o.transaction_no, o.fen,
+               (o.at AT TIME ZONE 'Asia/Shanghai')::date AS day
+          FROM (SELECT merchant_id, transaction_no, amount_fen AS fen, paid_at AS at
+                  FROM payment_attempt WHERE state = 'PAID'
+                 UNION ALL
+                SELECT merchant_id, transaction_no, booked_fen,
+                       coalesce((detail ->> 'success_at')::timestamptz, opened_at)
+                  FROM difference WHERE booked_fen > 0) AS o
+          JOIN numbered n USING (merchant_id)),
+    run AS (
+        SELECT r.id, r.merchant_id, r.day, r.kind, r.amount_fen, n.channel, n.mchid, n.sub_mchid
+          FROM reconciliation_run r JOIN numbered n USING (merchant_id)
+         WHERE r.state = 'DONE' AND r.kind = 'trades'),
     found AS (
         SELECT run_id, transaction_no, max(statement_fen) AS statement_fen
           FROM reconciliation_finding WHERE subject = '' GROUP BY run_id, transaction_no),
     named AS (
-        SELECT f.run_id, sum(coalesce(o.fen, 0) - f.statement_fen) AS fen
-          FROM found f LEFT JOIN ours o USING (run_id, transaction_no) GROUP BY f.run_id),
-    summed AS (SELECT run_id, sum(fen) AS fen FROM ours GROUP BY run_id)
-    SELECT r.id AS reconciliation_run, r.merchant_id, r.day, r.kind, coalesce(s.fen, 0) AS ours_fen,
-           r.amount_fen AS statement_fen, coalesce(n.fen, 0) AS named_fen
-      FROM reconciliation_run r
-      LEFT JOIN summed s ON s.run_id = r.id
-      LEFT JOIN named n ON n.run_id = r.id
-     WHERE r.state = 'DONE' AND r.kind = 'trades' AND coalesce(s.fen, 0) <> r.amount_fen + coalesce(n.fen, 0)
+        SELECT run.id, sum(coalesce(o.fen, 0) - f.statement_fen) AS fen
+          FROM found f
+          JOIN run ON run.id = f.run_id
+          LEFT JOIN ours o USING (channel, mchid, sub_mchid, day, transaction_no)
+         GROUP BY run.id),
+    summed AS (
+        SELECT channel, mchid, sub_mchid, day, sum(fen) AS fen FROM ours GROUP BY channel, mchid, sub_mchid, day)
+    SELECT run.id AS reconciliation_run, run.merchant_id, run.day, run.kind, coalesce(s.fen, 0) AS ours_fen,
+           run.amount_fen AS statement_fen, coalesce(n.fen, 0) AS named_fen
+      FROM run
+      LEFT JOIN summed s USING (channel, mchid, sub_mchid, day)
+      LEFT JOIN named n ON n.id = run.id
+     WHERE coalesce(s.fen, 0) <> run.amount_fen + coalesce(n.fen, 0)
 """  # noqa: S608 - constants only
 
 REFUNDS = f"""
-    WITH account AS ({_ACCOUNT}),
-    ours AS (
-        SELECT r.id AS run_id, f.transaction_no, f.out_refund_no AS subject, f.amount_fen AS fen
-          FROM reconciliation_run r
-          JOIN account ON account.run_id = r.id
-          JOIN refund f ON f.merchant_id = account.merchant_id
-         WHERE r.state = 'DONE' AND r.kind = 'refunds'
-           AND (f.state IN ('SUCCEEDED', 'PROCESSING', 'ABNORMAL')
-                OR f.state = 'CLOSED' AND f.channel_refund_no IS NOT NULL
-                   AND (f.finished_at AT TIME ZONE 'Asia/Shanghai')::date
-                     > (f.submitted_at AT TIME ZONE 'Asia/Shanghai')::date)
-           AND (CASE f.channel WHEN 'alipay' THEN f.finished_at ELSE f.submitted_at END
-                AT TIME ZONE 'Asia/Shanghai')::date = r.day),
+    WITH numbered AS ({_NUMBERS}),
+    ours AS MATERIALIZED (
+        SELECT n.channel, n.mchid, n.sub_mchid, f.transaction_no, f.out_refund_no AS subject, f.amount_fen AS fen,
+               (CASE f.channel WHEN 'alipay' THEN f.finished_at ELSE f.submitted_at END
+                AT TIME ZONE 'Asia/Shanghai')::date AS day
+          FROM refund f JOIN numbered n USING (merchant_id)
+         WHERE f.state IN ('SUCCEEDED', 'PROCESSING', 'ABNORMAL')
+            OR f.state = 'CLOSED' AND f.channel_refund_no IS NOT NULL
+               AND (f.finished_at AT TIME ZONE 'Asia/Shanghai')::date
+                 > (f.submitted_at AT TIME ZONE 'Asia/Shanghai')::date),
+    run AS (
+        SELECT r.id, r.merchant_id, r.day, r.kind, r.refund_fen, n.channel, n.mchid, n.sub_mchid
+          FROM reconciliation_run r JOIN numbered n USING (merchant_id)
+         WHERE r.state = 'DONE' AND r.kind = 'refunds'),
     found AS (
         SELECT run_id, transaction_no, subject, max(statement_fen) AS statement_fen
           FROM reconciliation_finding WHERE subject <> '' GROUP BY run_id, transaction_no, subject),
     named AS (
-        SELECT f.run_id, sum(coalesce(o.fen, 0) - f.statement_fen) AS fen
-          FROM found f LEFT JOIN ours o USING (run_id, transaction_no, subject) GROUP BY f.run_id),
-    summed AS (SELECT run_id, sum(fen) AS fen FROM ours GROUP BY run_id)
-    SELECT r.id AS reconciliation_run, r.merchant_id, r.day, r.kind, coalesce(s.fen, 0) AS ours_fen,
-           r.refund_fen AS statement_fen, coalesce(n.fen, 0) AS named_fen
-      FROM reconciliation_run r
-      LEFT JOIN summed s ON s.run_id = r.id
-      LEFT JOIN named n ON n.run_id = r.id
-     WHERE r.state = 'DONE' AND r.kind = 'refunds' AND coalesce(s.fen, 0) <> r.refund_fen + coalesce(n.fen, 0)
+        SELECT run.id, sum(coalesce(o.fen, 0) - f.statement_fen) AS fen
+          FROM found f
+          JOIN run ON run.id = f.run_id
+          LEFT JOIN ours o USING (channel, mchid, sub_mchid, day, transaction_no, subject)
+         GROUP BY run.id),
+    summed AS (
+        SELECT channel, mchid, sub_mchid, day, sum(fen) AS fen FROM ours GROUP BY channel, mchid, sub_mchid, day)
+    SELECT run.id AS reconciliation_run, run.merchant_id, run.day, run.kind, coalesce(s.fen, 0) AS ours_fen,
+           run.refund_fen AS statement_fen, coalesce(n.fen, 0) AS named_fen
+      FROM run
+      LEFT JOIN summed s USING (channel, mchid, sub_mchid, day)
+      LEFT JOIN named n ON n.id = run.id
+     WHERE coalesce(s.fen, 0) <> run.refund_fen + coalesce(n.fen, 0)
 """  # noqa: S608 - constants only
 
 FEES = """

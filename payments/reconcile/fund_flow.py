@@ -95,8 +95,12 @@ NAME_MISSING = """
 TURNED_UP = """
     UPDATE difference d SET state = 'AUTO_RESOLVED', resolved_at = $2
      WHERE d.channel = $1 AND d.class = 'settlement' AND d.state IN ('OPEN', 'ESCALATED')
-       AND d.detail ->> 'problem' = 'missing_there' AND d.subject = ''
-       AND d.transaction_no IN (SELECT business_no FROM fund_line WHERE kind = 'payment')
+       AND d.detail ->> 'problem' = 'missing_there'
+       AND (d.subject = '' AND d.transaction_no IN (SELECT business_no FROM fund_line WHERE kind = 'payment')
+            OR EXISTS (SELECT FROM refund r JOIN fund_line f ON f.kind = 'refund' AND f.amount_fen = -r.amount_fen
+                        WHERE r.channel = d.channel AND r.out_refund_no = d.subject
+                          AND f.business_no = CASE r.channel WHEN 'alipay' THEN r.transaction_no
+                                                             ELSE r.channel_refund_no END))
 """
 
 # Fees as the fund flow moved them against those of the trade bill, for each number of which both speak. Alipay's

@@ -16,6 +16,8 @@ from payments.reconcile.settling import on_found
 
 READY = time(10, 0)
 SOON_S, LATER_S, MUCH_LATER_S = 60, 300, 1800
+# What waits for another run asks every minute at first; that there is no statement is believed after two hours.
+SOON_TIMES, BELIEVED_AFTER = 5, 4
 
 
 async def on_due(job: Job) -> None:
@@ -28,9 +30,11 @@ async def on_due(job: Job) -> None:
             day=date.fromisoformat(given["day"]),
             kind=StatementKind(given["kind"]),
             force=given.get("force", False),
+            empty_believed=job.failures >= BELIEVED_AFTER,
         )
     except (NotYet, LeaseLost) as error:
-        raise Retry(str(error) or "the run was taken by another", after_s=SOON_S) from error
+        after_s = SOON_S if job.failures < SOON_TIMES else MUCH_LATER_S
+        raise Retry(str(error) or "the run was taken by another", after_s=after_s) from error
     except (Refused, NothingThere) as error:
         raise Retry(str(error), after_s=MUCH_LATER_S) from error
     except ChannelError as error:

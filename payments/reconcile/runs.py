@@ -109,7 +109,7 @@ class NotYet(Exception):
 
 
 class NothingThere(Exception):
-    """The channel knows of nothing on a day on which we have something: a person looks, or it is tried again."""
+    """The channel knows of nothing on a day on which we have something: it is tried again, at last believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +178,13 @@ async def again(tx: Tx, actor: Actor, *, merchant: Merchant, day: date, kind: St
 
 
 async def reconcile(
-    res: Resources, *, merchant_id: UUID, day: date, kind: StatementKind, force: bool = False
-) -> Result | None:
+    res: Resources, *, merchant_id: UUID, day: date, kind: StatementKind, force: bool = False,
+    empty_believed: bool = False,
+) -> Result | None:  # fmt: skip
     """Make a run; None where it is done already.
+
+    `empty_believed`: the channel has said often enough that it has no statement, so that what we have of the day is
+    a difference each; a forced run believes it at once.
 
     Raises NotYet, NothingThere, Refused (the run has failed then, and says why), LeaseLost, what the channel raises.
     """
@@ -191,7 +195,7 @@ async def reconcile(
     with _file(res) as file, _file(res) as trades:
         try:
             there = await _download(res, taken.side, file)
-            if not there and not force and await _ours(res, taken.side):
+            if not (there or force or empty_believed) and await _ours(res, taken.side):
                 raise NothingThere("渠道没有这一天的账单，但我们这一天有成功的交易。")
             beside = False
             if kind is StatementKind.FUND_FLOW:

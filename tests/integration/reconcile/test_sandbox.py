@@ -249,3 +249,33 @@ async def test_a_refund_that_the_channel_closes_leaves_nothing_unexplained(desk:
     assert all(state == "DONE" for _, state, _ in await states(desk)), await states(desk)
     assert await found(desk) == set()
     await sound(desk.play.res)
+
+
+async def test_a_refund_that_reached_the_channel_the_day_after_leaves_no_day_open(desk: Refunds) -> None:
+    """The channel has no statement of the day on which we sent it; it is believed after two hours, not never."""
+    order_id = await paid(desk, None, 20_000)
+    await desk.play.hostile(refund=["500"])
+    (line,) = await desk.lines(order_id)
+    await desk.refunded(order_id, Part(line["id"], 10_000, 0))
+    assert await desk.state() == "SUBMITTING"
+    await desk.play.later(hours=15)
+    for _ in range(3):
+        await desk.work()
+        await desk.tick()
+        await desk.play.later(seconds=40)
+        await desk.play.deliver()
+    assert await desk.state() == "SUCCEEDED"
+    await next_morning(desk)
+    assert {state for _, state, _ in await states(desk)} == {"DONE", "FAILED"}
+    for _ in range(10):
+        await desk.play.later(minutes=31)
+        await desk.work()
+    assert {state for _, state, _ in await states(desk)} == {"DONE"}
+    await next_morning(desk)
+    assert {state for _, state, _ in await states(desk)} == {"DONE"}
+    assert {(kind, state) for kind, state, _ in await found(desk)} == {
+        ("cross_day", "AUTO_RESOLVED"),
+        ("settlement", "AUTO_RESOLVED"),
+    }
+    assert await desk.unexplained() == []
+    await sound(desk.play.res)
