@@ -73,8 +73,8 @@ _NAMED = (
     r"access_?token|refresh_?token|token|app_?secret|secret|password|passwd|session_?key|api_?v3_?key|master_key|openid|"
     r"unionid|cookie|id_?number|id_?card|phone|phone_?number|mobile|plate|real_?name|nick_?name|name"
 )
-# Most texts hold none of this and are done after one search.
-_SUSPECT = re.compile(rf"[=:(]|\d{{3}}[ -]?\d{{4}}|-----|[Bb]earer|WECHATPAY2|[{_PROVINCES}]")
+# Most texts hold none of this and are done after one search; a number of a phone has eleven digits, others have more.
+_SUSPECT = re.compile(rf"[=:(]|\d{{3}}[ -]?\d{{4}}[ -]?\d{{4}}|-----|[Bb]earer|WECHATPAY2|[{_PROVINCES}]")
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)(\bauthorization[\"']?\s*[=:]\s*)[^\r\n]+"), rf"\1{HIDDEN}"),
     (re.compile(r"\b(WECHATPAY2-[\w-]+|[Bb]earer)\s+[^\r\n]+"), rf"\1 {HIDDEN}"),
