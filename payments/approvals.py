@@ -13,7 +13,7 @@ from backend.kernel.config import Mode
 from backend.kernel.crypto import Keyring
 from backend.kernel.db import Tx
 from backend.kernel.errors import NotFound
-from payments import automatic_refunds, merchant_keys, merchants, refunds
+from payments import automatic_refunds, merchant_keys, merchants, refund_redirects, refunds
 from payments.channels.base import Channel
 from payments.merchant_keys import Keys
 
@@ -81,4 +81,5 @@ APPROVALS: Mapping[str, ApprovalKind] = {
     MERCHANT_KEYS: ApprovalKind("merchant.manage", apply_keys),
     automatic_refunds.LIMIT_KIND: ApprovalKind("merchant.manage", automatic_refunds.apply_limit),
     refunds.KIND: ApprovalKind("refund.approve", refunds.approve, refunds.reject),
+    refund_redirects.KIND: ApprovalKind("refund.approve", refund_redirects.approve, refund_redirects.drop),
 }

@@ -8,7 +8,11 @@ from tortoise.models import Model
 
 from backend.kernel.seals import SealedColumn
 
-SEALED = (SealedColumn("merchant", "private_key_sealed"), SealedColumn("merchant", "api_v3_key_sealed"))
+SEALED = (
+    SealedColumn("merchant", "private_key_sealed"),
+    SealedColumn("merchant", "api_v3_key_sealed"),
+    SealedColumn("refund", "redirect_sealed"),
+)
 
 
 class Merchant(Model):
@@ -182,6 +186,7 @@ class Refund(Model):
     error = fields.TextField(null=True)
     inbox_id = fields.BigIntField(null=True)
     unapplied = fields.BooleanField(default=False)
+    redirect_sealed = fields.BinaryField(null=True)
 
     class Meta:
         table = "refund"

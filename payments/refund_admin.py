@@ -8,11 +8,14 @@ from backend.kernel.db import Record, Tx
 from backend.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from backend.kernel.http import Call, Route, decode_cursor, encode_cursor
 from backend.kernel.ratelimit import Rule
-from payments import automatic_refunds, refund_calls, refund_history, refunds
+from payments import automatic_refunds, refund_calls, refund_history, refund_redirects, refunds
+from payments.channels.wechat_documents import BankCard
 from payments.refund_schemas import (
     AutomaticLimit,
     DifferenceRefundCreate,
     LimitProposed,
+    RedirectCreate,
+    RedirectProposed,
     RefundCreate,
     RefundDetail,
     RefundLineView,
@@ -94,6 +97,25 @@ async def ask_channel(call: Call[None, None]) -> RefundDetail:
     return await _detail(call, ASK)
 
 
+async def redirect_refund(call: Call[RedirectCreate, None]) -> RedirectProposed:
+    """POST /admin/v1/refunds/{refund_id}/redirect."""
+    card = call.body.card
+
+    async def work(tx: Tx) -> RedirectProposed:
+        approval = await refund_redirects.propose(
+            tx,
+            call.principal.actor,
+            keyring=call.res.keyring,
+            communities=call.principal.communities(REQUEST),
+            refund_id=call.ids["refund_id"],
+            card=None if card is None else BankCard(card.bank_type, card.account, card.name),
+            reason=call.body.reason,
+        )
+        return RedirectProposed(approval_id=approval.id)
+
+    return await call.once(work, RedirectProposed)
+
+
 async def propose_limit(call: Call[AutomaticLimit, None]) -> LimitProposed:
     """POST /admin/v1/merchants/{merchant_id}/automatic-refunds."""
     company_id = call.principal.require_company(MANAGE_MERCHANTS)
@@ -160,6 +182,11 @@ ROUTES = (
     Route(
         "POST", "/admin/v1/refunds/{refund_id}/ask", ask_channel, ASK, "立即向渠道查询这笔退款",
         answer=RefundDetail, errors=(*_ONE, Conflict), rate=Rule("refunds.ask", 30, 60),
+    ),
+    Route(
+        "POST", "/admin/v1/refunds/{refund_id}/redirect", redirect_refund, REQUEST,
+        "申请把异常的退款改退到付款人的银行卡或商户账户，由另一位同事审批", body=RedirectCreate,
+        answer=RedirectProposed, status=201, errors=_CHANGE, creates=True,
     ),
     Route(
         "POST", "/admin/v1/merchants/{merchant_id}/automatic-refunds", propose_limit, MANAGE_MERCHANTS,

@@ -76,7 +76,7 @@ async def _submit(res: Resources, row: Record) -> None:
 async def _refused(res: Resources, merchant: Merchant, row: Record, refused: ChannelError) -> None:
     """Wait where patience is asked for; else it has failed, if the channel does not know it after all."""
     await _note(res, row, refused)
-    if refused.code.rpartition(".")[2] in PATIENCE:
+    if asks_for_patience(refused):
         return
     try:
         told = await merchants.channel(res, merchant).query_refund(merchant.keys, request_of(res, row))
@@ -87,6 +87,11 @@ async def _refused(res: Resources, merchant: Merchant, row: Record, refused: Cha
         await _hear(res, merchant, told)
         return
     await res.db.transact(lambda tx: _fail(tx, row["id"], str(refused)))
+
+
+def asks_for_patience(refused: ChannelError) -> bool:
+    """Whether the same number may be sent again later."""
+    return refused.code.rpartition(".")[2] in PATIENCE
 
 
 async def _fail(tx: Tx, refund_id: UUID, error: str) -> None:

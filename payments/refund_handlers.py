@@ -11,7 +11,7 @@ from backend.kernel.periodic import Minutes, Periodic
 from backend.messaging import intents
 from backend.messaging.intents import Recipient
 from backend.messaging.meanings import PAYMENT_REFUNDED
-from payments import refund_calls
+from payments import refund_calls, refund_redirects
 from payments.automatic_refunds import on_difference_opened, on_refund_unexplained
 from payments.refund_calls import on_refund_due
 
@@ -54,6 +54,7 @@ async def _tell(tx: Tx, refund_id: UUID) -> None:
 HANDLERS: Mapping[str, Handler] = {
     "payments.refund_due": on_refund_due,
     "payments.refund_told": on_refund_told,
+    refund_redirects.DUE: refund_redirects.on_redirect_due,
     "payments.difference_opened": on_difference_opened,
     "payments.refund_unexplained": on_refund_unexplained,
 }

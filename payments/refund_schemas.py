@@ -71,6 +71,30 @@ class RefundRequested(Strict):
     amount_fen: int
 
 
+class PayerCard(Strict):
+    """The payer's bank card as he told it; `bank_type` is the bank's word at WeChat Pay, such as ICBC_DEBIT."""
+
+    model_config = example(bank_type="ICBC_DEBIT", account="6222021234567890123", name="张三")
+    bank_type: str = Field(pattern=r"^[A-Z0-9_]{2,32}$")
+    account: str = Field(pattern=r"^[0-9]{12,32}$")
+    name: str = Field(min_length=1, max_length=32)
+
+
+class RedirectCreate(Strict):
+    """Where an abnormal refund goes instead: the payer's card, or without one the merchant's own account."""
+
+    model_config = example(card=None, reason="付款人的微信账户已注销，由财务线下转账")
+    card: PayerCard | None = None
+    reason: str = Field(min_length=2, max_length=200)
+
+
+class RedirectProposed(Strict):
+    """Another way that waits for a second person."""
+
+    model_config = example(approval_id=ID)
+    approval_id: UUID
+
+
 class AutomaticLimit(Strict):
     """How much a merchant may give back by rule on one day."""
 

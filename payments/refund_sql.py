@@ -126,11 +126,12 @@ HEAR = """
  RETURNING id
 """
 
-# Of the channel's number only the first is kept; of the inbox only what decided.
+# Of the channel's number only the first is kept; of the inbox only what decided; a card only while it may be needed.
 MOVE = """
     UPDATE refund
        SET state = $2, channel_refund_no = coalesce(channel_refund_no, $3), inbox_id = coalesce($4, inbox_id),
-           finished_at = $5, ask_at = CASE WHEN $5::timestamptz IS NULL THEN ask_at END, unapplied = $6, error = $7
+           finished_at = $5, ask_at = CASE WHEN $5::timestamptz IS NULL THEN ask_at END, unapplied = $6, error = $7,
+           redirect_sealed = CASE WHEN $2 = 'ABNORMAL' THEN redirect_sealed END
      WHERE id = $1
 """
 

@@ -34,7 +34,7 @@ STATES: Mapping[Told, RefundState] = {
     Told.CLOSED: RefundState.CLOSED,
 }
 WHY: Mapping[RefundState, str] = {
-    RefundState.ABNORMAL: "付款人的账户异常，款项退不回去，请在商户平台处理。",
+    RefundState.ABNORMAL: "付款人的账户异常，款项退不回去，请申请改退到付款人的银行卡或商户账户。",
     RefundState.CLOSED: "渠道关闭了这笔退款，钱没有退出去；如仍要退，请重新申请。",
 }
 # Words that leave no room for another: what says otherwise afterwards is for a person.

@@ -591,6 +591,9 @@ REFUNDS = {
     ),
     "GET /admin/v1/refunds/{refund_id}": row("refund.read", "13333333 3333YYY 443", Y="refund order a merchant"),
     "POST /admin/v1/refunds/{refund_id}/ask": row("refund.ask", "13333333 3333YYY 443", writes="refund"),
+    "POST /admin/v1/refunds/{refund_id}/redirect": row(
+        "refund.request", "13333333 3333YYY 443", status=201, writes="refund approval audit_entry idempotency",
+    ),
     "POST /admin/v1/merchants/{merchant_id}/automatic-refunds": row(
         "merchant.manage", "13333333 333333Y 443", status=201, writes="approval audit_entry idempotency"
     ),

@@ -24,6 +24,13 @@ async def request_difference_refund(world: World, who: Who) -> Prepared:
     return Prepared(f"/admin/v1/differences/{made}/refunds", body, touches=(made,))
 
 
+@request("POST /admin/v1/refunds/{refund_id}/redirect")
+async def redirect_refund(world: World, who: Who) -> Prepared:
+    refund = world.ids["refund"]
+    await world.res.db.execute("DELETE FROM approval WHERE kind = 'payments.refund_redirect'")
+    return Prepared(f"/admin/v1/refunds/{refund}/redirect", {"reason": "付款人已注销微信"}, touches=(refund,))
+
+
 @request("POST /admin/v1/merchants/{merchant_id}/automatic-refunds")
 async def change_automatic_refunds(world: World, who: Who) -> Prepared:
     merchant = world.ids["merchant"]

@@ -136,7 +136,7 @@ async def test_every_sealed_column_opens_in_its_own_row_alone(res: Resources, ur
     await connection.close()
     assert {f"{table}.{column}" for table, column in columns} == {
         "merchant.api_v3_key_sealed", "merchant.private_key_sealed", "person.name_sealed", "person.phone_sealed",
-        "staff.totp_pending_sealed", "staff.totp_secret_sealed", "wechat_app.secret_sealed",
+        "refund.redirect_sealed", "staff.totp_pending_sealed", "staff.totp_secret_sealed", "wechat_app.secret_sealed",
         "wechat_user.session_key_sealed",
     }  # fmt: skip
     one, other, ring = uuid4(), uuid4(), res.keyring

@@ -191,7 +191,7 @@ async def test_b15_abnormal_is_a_persons_case_under_the_same_number_until_it_suc
     await world.channel.tell_refund(world.channel.end_refund(number, Told.ABNORMAL))
     row = await world.refund()
     assert (row["state"], await world.refunding_fen(order_id)) == ("ABNORMAL", 26_805)
-    assert "商户平台" in row["error"]
+    assert "银行卡" in row["error"]
     with pytest.raises(Conflict):
         await world.request(order_id)
     world.channel.end_refund(number)
