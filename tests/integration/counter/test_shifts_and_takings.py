@@ -1,11 +1,12 @@
 """D5: a drawer from opening to counting; money taken settles like any other channel's."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from backend.kernel import failpoints
 from backend.kernel.audit import Actor
+from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, Invalid, NotFound
 from backend.ledger import balances
 from backend.ledger.accounts import Code, Key
@@ -185,14 +186,29 @@ async def test_a_difference_needs_words_and_a_shift_closes_once(play: Stage, des
 
 
 async def test_a_shift_closes_behind_a_taking_that_is_under_way(play: Stage, desk: Counter) -> None:
-    at_once = await counter(play, float_fen=0)
-    failpoints.arm("settle.before_commit", "sleep:0.5", times=1)
-    taking = asyncio.create_task(at_once.take(await play.bill(500), amount_fen=500))
-    async with asyncio.timeout(5):
-        while not await play.count("pg_stat_activity WHERE state = 'idle in transaction' AND pid <> pg_backend_pid()"):
-            await asyncio.sleep(0.01)
-    report = await at_once.close(500)
-    await taking
+    """The taking has looked at its shift and waits for the bill, which somebody holds; closing waits for the taking."""
+    at_once, bill = await counter(play, float_fen=0), await play.bill(500)
+    held, let_go = asyncio.Event(), asyncio.Event()
+
+    async def hold(tx: Tx) -> None:
+        await tx.fetchrow("SELECT FROM bill WHERE id = $1 FOR UPDATE", bill)
+        held.set()
+        await let_go.wait()
+
+    async def until_waiting(count: int, last: asyncio.Task[Any]) -> None:
+        async with asyncio.timeout(5):
+            while not last.done() and await play.count("pg_stat_activity WHERE wait_event_type = 'Lock'") < count:
+                await asyncio.sleep(0.01)
+
+    holding = asyncio.create_task(play.res.db.transact(hold))
+    await held.wait()
+    taking = asyncio.create_task(at_once.take(bill, amount_fen=500))
+    await until_waiting(1, taking)
+    closing = asyncio.create_task(at_once.close(500))
+    await until_waiting(2, closing)
+    let_go.set()
+    await asyncio.gather(holding, taking)
+    report = await closing
     assert (report.over_fen, report.drawer_fen) == (0, 500)
     await sound(play.res)
 

@@ -13,11 +13,13 @@ from backend.fees.states import BILL_MOVES, RUN_MOVES
 from backend.kernel import approvals, failpoints
 from backend.kernel.audit import SYSTEM
 from backend.kernel.clock import FrozenClock
+from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, Invalid, NotFound
 from backend.kernel.failpoints import FailpointError
 from backend.kernel.outbox import Job
 from backend.kernel.resources import Resources
 from backend.ledger import accounts, balances
+from backend.ledger.accounts import Code, Key
 from tests import factories, factories_fees
 
 
@@ -133,6 +135,32 @@ async def test_of_ten_publishings_at_once_one_publishes(res: Resources) -> None:
     assert [type(each) for each in done if each is not None] == [Conflict] * 9
     assert await res.db.fetchval("SELECT count(*) FROM posting") == 20
     assert await res.db.fetchval("SELECT count(*) FROM outbox WHERE event = 'fees.run_published'") == 1
+    await factories_fees.assert_books(res.db)
+
+
+async def test_a_publishing_waits_for_the_one_under_way_and_is_told_so(res: Resources) -> None:
+    """The first waits for the income account, which somebody is just opening; the second for the first."""
+    place = await factories.community(res)
+    await factories.house(res, place)
+    item_id = await factories_fees.item(res, place)
+    run = await factories_fees.ready(res, item_id)
+    held, let_go = asyncio.Event(), asyncio.Event()
+
+    async def hold(tx: Tx) -> None:
+        await accounts.ensure(tx, Key(place.id, Code.INCOME, item_id))
+        held.set()
+        await let_go.wait()
+
+    holding = asyncio.create_task(res.db.transact(hold))
+    await held.wait()
+    publishing = [asyncio.create_task(factories_fees.publish(res, run)) for _ in range(2)]
+    async with asyncio.timeout(5):
+        while await res.db.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") < 2:
+            await asyncio.sleep(0.01)
+    let_go.set()
+    done = await asyncio.gather(*publishing, return_exceptions=True)
+    assert [type(each) for each in done if each is not None] == [Conflict]
+    await holding
     await factories_fees.assert_books(res.db)
 
 
