@@ -12,7 +12,7 @@ from backend.fees import payable as bills
 from backend.fees import prepaid
 from backend.fees.payable import AlreadyPaid, Priced
 from backend.kernel.auth import HouseScope
-from backend.kernel.db import Tx
+from backend.kernel.db import Part, Tx
 
 __all__ = ["PAYABLES", "AlreadyPaid", "Kind", "Payable", "Priced", "Wish"]
 
@@ -43,6 +43,7 @@ class Payable:
     `lock_and_price(tx, scope, wanted)` takes payable id → chosen amount or None, locks the rows in id order and says
     what each costs now; NotFound for what the scope does not reach (None: staff, paper codes). `apply_paid(tx, lines=…,
     clearing_account=…)` marks all of the lines paid and posts them, or raises AlreadyPaid and leaves all as it was.
+    `paid_along` of the same arguments, where there is one, is what `apply_paid` does as a part of another statement.
     `apply_refunded(tx, lines=…, clearing_account=…)` takes lines back that were paid; a line is named by its row in
     refund_line. Raises Conflict `not_refundable` and leaves all as it was. `lock_refundable(tx, lines=…)` is called
     when a refund is asked for, before its refund lines are written, where what was paid may be spent meanwhile (prepaid
@@ -52,12 +53,15 @@ class Payable:
     lock_and_price: Callable[[Tx, HouseScope | None, Mapping[UUID, int | None]], Awaitable[list[Priced]]]
     apply_paid: Callable[..., Awaitable[None]]
     apply_refunded: Callable[..., Awaitable[None]]
+    paid_along: Callable[..., Part] | None = None
     lock_refundable: Callable[..., Awaitable[None]] | None = None
 
 
 PAYABLES: Mapping[Kind, Payable] = {
-    Kind.BILL: Payable(bills.lock_and_price, bills.apply_paid, bills.apply_refunded),
-    Kind.PREPAID: Payable(prepaid.lock_and_price, prepaid.apply_paid, prepaid.apply_refunded, prepaid.lock_refundable),
+    Kind.BILL: Payable(bills.lock_and_price, bills.apply_paid, bills.apply_refunded, paid_along=bills.paid_along),
+    Kind.PREPAID: Payable(
+        prepaid.lock_and_price, prepaid.apply_paid, prepaid.apply_refunded, lock_refundable=prepaid.lock_refundable
+    ),
 }
 
 

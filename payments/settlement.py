@@ -13,7 +13,7 @@ from uuid import UUID
 
 from backend.kernel import audit, outbox
 from backend.kernel.audit import Actor
-from backend.kernel.db import Again, Record, Tx
+from backend.kernel.db import Again, Part, Record, Tx
 from backend.kernel.errors import AppError
 from backend.kernel.failpoints import failpoint
 from payments import differences, sql
@@ -79,12 +79,15 @@ async def settle(tx: Tx, merchant: Merchant, *, trade: Trade, door: Door, heard:
     if problem is None and found["going_back"] is not None:
         problem = DifferenceClass(found["going_back"])
     if problem is None:
+        problem = _paid_before(found)
+    along = _paid_along(tx, found) if problem is None else None
+    if problem is None and along is None:
         problem = await _apply(tx, found)
     if problem is not None:
         return await _difference(tx, merchant, found, trade=trade, problem=problem, door=door)
     _tell(tx, merchant, found, trade=trade, door=door)
     await failpoint("settle.before_flush")
-    await _move_to_paid(tx, merchant, found, trade=trade, door=door)
+    await _move_to_paid(tx, merchant, found, trade=trade, door=door, along=along)
     await failpoint("settle.before_commit")
     return Settled(Outcome.APPLIED, found["order_id"])
 
@@ -118,10 +121,25 @@ def _mismatch(found: Record, merchant: Merchant, trade: Trade) -> DifferenceClas
     return None
 
 
-async def _apply(tx: Tx, found: Record) -> DifferenceClass | None:
-    """Mark what the order pays as paid; a problem when that has been paid otherwise, and then nothing is changed."""
+def _paid_before(found: Record) -> DifferenceClass | None:
     if found["order_state"] == OrderState.PAID or found["attempt_state"] == AttemptState.PAID:
         return DifferenceClass.SECOND_PAYMENT
+    return None
+
+
+def _paid_along(tx: Tx, found: Record) -> Part | None:
+    """The usual case: what the order pays is of one kind and still open, and is marked paid by the statement that moves
+    the order. Where it is not open after all the transaction runs again, and then step by step."""
+    by_kind = _lines(found)
+    kind = next(iter(by_kind))
+    paid_along = PAYABLES[kind].paid_along
+    if paid_along is None or len(by_kind) > 1 or tx.attempt > 1:
+        return None
+    return paid_along(tx, lines=by_kind[kind], clearing_account=found["clearing_account"])
+
+
+async def _apply(tx: Tx, found: Record) -> DifferenceClass | None:
+    """Mark what the order pays as paid; a problem when that has been paid otherwise, and then nothing is changed."""
     closed, by_kind = found["order_state"] == OrderState.CLOSED, _lines(found)
     try:
         async with tx.savepoint() if len(by_kind) > 1 else nullcontext():
@@ -142,10 +160,12 @@ def _lines(found: Record) -> dict[Kind, list[Line]]:
     return by_kind
 
 
-async def _move_to_paid(tx: Tx, merchant: Merchant, found: Record, *, trade: Trade, door: Door) -> None:
-    """Order, attempt and holds, and with them what was added, in one statement."""
+async def _move_to_paid(
+    tx: Tx, merchant: Merchant, found: Record, *, trade: Trade, door: Door, along: Part | None
+) -> None:
+    """Order, attempt and holds, and with them what was added and what goes along, in one statement."""
     moved = await tx.fetchrow_and_flush(
-        sql.MOVE_TO_PAID,
+        sql.MOVE_TO_PAID if along is None else sql.PAY_AND_MOVE,
         found["order_id"],
         found["attempt_id"],
         trade.transaction_no,
@@ -153,7 +173,10 @@ async def _move_to_paid(tx: Tx, merchant: Merchant, found: Record, *, trade: Tra
         door.value,
         found["inbox_id"],
         merchant.channel.value,
+        along=along,
     )
+    if along is not None and (moved is None or moved["applied_lines"] != len(found["line_ids"])):
+        raise Again
     if moved is None or moved["orders"] != 1 or moved["attempts"] != 1:
         raise NothingMoved
     if moved["disputed_refunding_fen"]:

@@ -58,6 +58,8 @@ MOVE_TO_PAID = """
            (SELECT refunding_fen FROM difference
              WHERE channel = $7 AND transaction_no = $3 AND booked_fen > 0) AS disputed_refunding_fen
 """
+# `applied` is of the part that it takes along: what the order pays is marked paid by the same statement.
+PAY_AND_MOVE = f"{MOVE_TO_PAID}, (SELECT lines FROM applied) AS applied_lines"  # noqa: S608 - a constant
 
 OVERTAKEN = """
     SELECT DISTINCT theirs.order_id

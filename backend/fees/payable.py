@@ -7,12 +7,13 @@ amount refuses all lines together (AlreadyPaid), and nothing is changed then. Ke
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from backend.fees import periods
 from backend.fees.states import BillState
 from backend.kernel.auth import HouseScope
-from backend.kernel.db import Record, Tx
+from backend.kernel.db import Part, Record, Tx
 from backend.kernel.errors import Conflict, Invalid, NotFound
 from backend.kernel.money import yuan_text
 
@@ -56,8 +57,8 @@ LOCK = """
 
 # All or nothing: no bill changes unless every line fits its bill, as it is under the lock. `given` hides the length of
 # the arrays from the planner, so that one plan serves for all of them (planning took longer than paying).
-APPLY = """
-    WITH given AS MATERIALIZED (
+_PAY = """
+    given AS MATERIALIZED (
         SELECT $1::uuid[] AS line_ids, $2::uuid[] AS bill_ids, $3::bigint[] AS principals, $4::bigint[] AS late_fees
     ), line AS (
         SELECT l.* FROM given, unnest(line_ids, bill_ids, principals, late_fees)
@@ -88,9 +89,9 @@ APPLY = """
                c.principal_fen, c.id, $6, $7
           FROM changed c
      RETURNING id
-    )
-    SELECT count(*) FROM posted
+    ), applied AS (SELECT count(*) AS lines FROM posted)
 """
+APPLY = f"WITH {_PAY} SELECT lines FROM applied"  # noqa: S608 - a constant
 
 
 # The mirror of APPLY: a bill that was paid is owed again for what went back.
@@ -179,10 +180,18 @@ async def apply_paid(tx: Tx, *, lines: Sequence[Line], clearing_account: int) ->
 
     Raises AlreadyPaid, and changes nothing, when any bill is not open for its line's amount.
     """
-    references, bill_ids, principals, late_fees = (list(column) for column in zip(*lines, strict=True))
-    posted = await tx.fetchval(APPLY, references, bill_ids, principals, late_fees, clearing_account, tx.now, tx.today)
-    if posted != len(lines):
+    if await tx.fetchval(APPLY, *_paying(tx, lines, clearing_account)) != len(lines):
         raise AlreadyPaid
+
+
+def paid_along(tx: Tx, *, lines: Sequence[Line], clearing_account: int) -> Part:
+    """The same as a part of the statement that moves the order; its `applied.lines` tells how many bills were paid,
+    and where that is not all of them, none was."""
+    return Part(_PAY, _paying(tx, lines, clearing_account))
+
+
+def _paying(tx: Tx, lines: Sequence[Line], clearing_account: int) -> tuple[Any, ...]:
+    return (*(list(column) for column in zip(*lines, strict=True)), clearing_account, tx.now, tx.today)
 
 
 async def apply_refunded(tx: Tx, *, lines: Sequence[Line], clearing_account: int) -> None:

@@ -8,6 +8,7 @@ settings of the connection. Tortoise models share the pool: `using_db(tx.orm)` r
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from backend.kernel.failpoints import failpoint
 
 T = TypeVar("T")
 ATTEMPTS = 4
+_ARGUMENT = re.compile(r"\$(\d+)")
 ACQUIRE_S = 3.0
 UNDO_S = RELEASE_S = 2.0
 _AWAY = (
@@ -73,6 +75,14 @@ class Batch:
     on_conflict: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Common table expressions, with arguments of their own from $1 on, that another statement takes along."""
+
+    sql: str
+    args: tuple[Any, ...]
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     """PostgreSQL away, full, or too slow, is `Unavailable`: the request failed, nothing was changed, try again."""
@@ -89,9 +99,10 @@ def _translated() -> Iterator[None]:
 
 
 class Tx:
-    """One open transaction. `now` and `today` stand still for all of it."""
+    """One open transaction. `now` and `today` stand still for all of it; `attempt` counts from 1 (see `Again`)."""
 
-    def __init__(self, connection: asyncpg.Connection, client: AsyncpgDBClient, now: datetime) -> None:
+    def __init__(self, connection: asyncpg.Connection, client: AsyncpgDBClient, now: datetime, attempt: int) -> None:
+        self.attempt = attempt
         self._connection = connection
         self._client = client
         self._added: dict[Batch, list[tuple[Any, ...]]] = {}
@@ -128,14 +139,17 @@ class Tx:
         if self._added:
             await self.fetchrow_and_flush("WITH nothing AS (SELECT) SELECT 1")
 
-    async def fetchrow_and_flush(self, sql: str, *args: Any) -> Record | None:
-        """`fetchrow` of a statement that begins with WITH, and `flush`, in one statement and one round trip."""
+    async def fetchrow_and_flush(self, sql: str, *args: Any, along: Part | None = None) -> Record | None:
+        """`fetchrow` of a statement that begins with WITH, and `flush`, in one statement and one round trip.
+
+        `along`: a part that comes first, so that `sql` may look at its expressions.
+        """
         added, self._added = self._added, {}
-        values: list[Any] = []
+        values: list[Any] = list(along.args) if along else []
         for rows in added.values():
             values.extend(rows[0] if len(rows) == 1 else (list(column) for column in zip(*rows, strict=True)))
         shape = tuple((batch, len(rows) == 1) for batch, rows in added.items())
-        return await self.fetchrow(_with_inserts(sql, len(args), shape), *args, *values)
+        return await self.fetchrow(_composed(sql, len(args), along and along.sql, shape), *args, *values)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -161,9 +175,14 @@ class Tx:
 
 
 @cache
-def _with_inserts(sql: str, arguments: int, shape: tuple[tuple[Batch, bool], ...]) -> str:
-    """`sql`, after as many arguments, with an insert for each of `shape`: values for a single row, else arrays."""
+def _composed(sql: str, arguments: int, along: str | None, shape: tuple[tuple[Batch, bool], ...]) -> str:
+    """`sql` with its arguments, then the part that it takes along, then an insert for each of `shape`: values for a
+    single row, else arrays."""
     parts, position = [], arguments + 1
+    if along is not None:
+        numbers = {int(number) for number in _ARGUMENT.findall(along)}
+        parts.append(_ARGUMENT.sub(lambda found: f"${arguments + int(found[1])}", along) + ",")
+        position += max(numbers)
     for number, (batch, single) in enumerate(shape):
         names = ", ".join(name for name, _ in batch.columns)
         many = "" if single else "[]"
@@ -213,19 +232,19 @@ class Database:
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return await self._once(work)
+                return await self._once(work, attempt)
             except _REPEAT as error:
                 if attempt == ATTEMPTS:
                     raise Unavailable("系统正忙，请稍后再试。", code="database_busy") from error
                 await asyncio.sleep(random.uniform(0.005, 0.03) * attempt)
         raise AssertionError("unreachable")
 
-    async def _once(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+    async def _once(self, work: Callable[[Tx], Awaitable[T]], attempt: int) -> T:
         async with self._connection() as connection:
             transaction = connection.transaction()
             await transaction.start()
             try:
-                tx = Tx(connection, self.orm, self.clock.now())
+                tx = Tx(connection, self.orm, self.clock.now(), attempt)
                 answer = await work(tx)
                 await failpoint("tx.before_flush")
                 await tx.flush()
