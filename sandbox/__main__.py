@@ -8,6 +8,7 @@ import asyncio
 import signal
 from pathlib import Path
 
+import uvloop
 from aiohttp import web
 
 from sandbox.app import make_app
@@ -40,7 +41,8 @@ async def serve(host: str, port: int, data_dir: Path, clock_file: Path | None) -
 def main() -> None:
     """Run the sandbox from the command line."""
     arguments = _arguments()
-    asyncio.run(serve(arguments.host, arguments.port, arguments.data_dir, arguments.clock_file))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(arguments.host, arguments.port, arguments.data_dir, arguments.clock_file))
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ async def _attempt(job: Job, handler: Handler) -> str:
             await failpoint("job.before_handler")
             await handler(job)
             if not job.done:
-                await job.res.db.transact(job.finish)
+                await job.finish_alone()
         await failpoint("job.after_handler")
     except Fenced:
         logger.info("job_fenced")

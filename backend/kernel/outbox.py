@@ -101,6 +101,12 @@ class Job:
         self.done = True
         return answer
 
+    async def finish_alone(self) -> None:
+        """Mark the row done where there is nothing else to be written: one statement, no transaction around it."""
+        if await self.res.db.fetchval(DONE, self.id, self.attempt, self.res.clock.now()) is None:
+            raise Fenced(f"outbox row {self.id}, attempt {self.attempt}")
+        self.done = True
+
     async def finish(self, tx: Tx) -> None:
         """Mark the row done in `tx`; raises `Fenced` when the row is no longer ours."""
         if await tx.fetchval(DONE, self.id, self.attempt, tx.now) is None:

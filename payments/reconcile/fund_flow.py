@@ -14,7 +14,7 @@ from backend.kernel.ids import uuid7
 from backend.kernel.money import allocate
 from backend.ledger import accounts, postings
 from backend.ledger.accounts import Code, Key
-from payments.reconcile import matching
+from payments.reconcile import matching, sql
 from payments.reconcile.matching import Matched, Share, Side
 
 SETTLED = "channel.settled"
@@ -68,28 +68,32 @@ NAME = """
                                AND t.kind = f.kind AND t.amount_fen = abs(f.amount_fen)))
 """
 
+_MOVED = """
+        SELECT transaction_no, '' AS subject, out_trade_no, community_id, order_id, id AS attempt_id,
+               amount_fen AS fen, transaction_no AS business_no
+          FROM payment_attempt
+         WHERE state = 'PAID' AND merchant_id = ANY($1::uuid[]) AND paid_at >= $2 AND paid_at < $3
+         UNION ALL
+        SELECT transaction_no, out_refund_no, out_trade_no, community_id, NULL, attempt_id, -amount_fen,
+               CASE channel WHEN 'alipay' THEN transaction_no ELSE channel_refund_no END
+          FROM refund
+         WHERE state IN ('SUCCEEDED', 'PROCESSING', 'ABNORMAL') AND merchant_id = ANY($1::uuid[])
+           AND CASE channel WHEN 'alipay' THEN finished_at ELSE submitted_at END >= $2
+           AND CASE channel WHEN 'alipay' THEN finished_at ELSE submitted_at END < $3"""
+QUIET = sql.QUIET.format(ours=_MOVED)
+
 # What we have of the day and no line of the fund flow speaks of.
-NAME_MISSING = """
+NAME_MISSING = f"""
     INSERT INTO named
     SELECT overlay(overlay(gen_random_uuid()::text PLACING $7 FROM 1 FOR 13) PLACING '7' FROM 15 FOR 1)::uuid,
            'settlement', 'OPEN', o.transaction_no, o.subject, o.out_trade_no, o.community_id, o.order_id,
            o.attempt_id, o.fen, 0, 0,
            jsonb_build_object('source', 'fund_flow', 'run_id', $6::uuid, 'day', $5::date, 'problem', 'missing_there')
-      FROM (SELECT transaction_no, '' AS subject, out_trade_no, community_id, order_id, id AS attempt_id,
-                   amount_fen AS fen, transaction_no AS business_no
-              FROM payment_attempt
-             WHERE state = 'PAID' AND merchant_id = ANY($1::uuid[]) AND paid_at >= $2 AND paid_at < $3
-             UNION ALL
-            SELECT transaction_no, out_refund_no, out_trade_no, community_id, NULL, attempt_id, -amount_fen,
-                   CASE channel WHEN 'alipay' THEN transaction_no ELSE channel_refund_no END
-              FROM refund
-             WHERE state IN ('SUCCEEDED', 'PROCESSING', 'ABNORMAL') AND merchant_id = ANY($1::uuid[])
-               AND CASE channel WHEN 'alipay' THEN finished_at ELSE submitted_at END >= $2
-               AND CASE channel WHEN 'alipay' THEN finished_at ELSE submitted_at END < $3) AS o
+      FROM ({_MOVED}) AS o
      WHERE NOT EXISTS (SELECT FROM fund_line f
                         WHERE f.business_no = o.business_no AND f.kind <> 'fee'
                           AND ($4 <> 'alipay' OR f.kind = 'odd' OR (f.amount_fen < 0) = (o.fen < 0)))
-"""
+"""  # noqa: S608 - constants only
 
 # Booked by the channel on another day than ours.
 TURNED_UP = """

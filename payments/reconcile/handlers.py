@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import date, time, timedelta
 from uuid import UUID
 
-from backend.kernel.db import Tx
 from backend.kernel.outbox import Handler, Job, Retry
 from backend.kernel.periodic import Daily, Periodic
 from backend.kernel.resources import Resources
@@ -42,11 +41,6 @@ async def on_due(job: Job) -> None:
         raise Retry(f"{error.code}", after_s=MUCH_LATER_S if creating else LATER_S) from error
     except ChannelFailure as error:
         raise Retry(str(error), after_s=LATER_S) from error
-    await job.transact(_nothing)
-
-
-async def _nothing(tx: Tx) -> None:
-    """The run has committed its own work; only the job's row is left to be marked."""
 
 
 async def start_day(res: Resources, period: str) -> None:

@@ -20,6 +20,7 @@ _STEPS = {
     StatementKind.TRADES: (sql.MATCH_PAYMENTS, sql.DUPLICATE_PAYMENTS, sql.NAME_PAYMENTS),
     StatementKind.REFUNDS: (sql.MATCH_REFUNDS, sql.DUPLICATE_REFUNDS, sql.NAME_REFUNDS),
 }
+QUIET = {StatementKind.TRADES: sql.QUIET_PAYMENTS, StatementKind.REFUNDS: sql.QUIET_REFUNDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,11 @@ async def keep(tx: Tx, side: Side) -> None:
     await tx.execute(sql.CLEARED, side.run_id, channel, tx.now)
     await tx.execute(sql.OPEN, channel, side.merchant.id, tx.now)
     await tx.execute(sql.FIND, side.run_id, channel)
+    await pass_day(tx, side)
+
+
+async def pass_day(tx: Tx, side: Side) -> None:
+    """What was held for this day is held no longer."""
     await tx.execute(sql.HELD_TOO_LONG, list(side.merchants), side.kind.value, side.day)
 
 

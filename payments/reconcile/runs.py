@@ -25,7 +25,7 @@ from payments import merchants
 from payments.channels.base import Channel, ChannelFailure, StatementKind
 from payments.merchants import Merchant
 from payments.reconcile import bank, checks, fees, fund_flow, loading, matching, reading_alipay, reading_wechat, sql
-from payments.reconcile.matching import Side
+from payments.reconcile.matching import Matched, Side
 from payments.reconcile.reading import Reader, Refused, Told
 
 DUE, FOUND = "payments.reconcile_due", "payments.reconcile_found"
@@ -198,7 +198,7 @@ async def reconcile(
             if not (there or force or empty_believed) and await _ours(res, taken.side):
                 raise NothingThere("渠道没有这一天的账单，但我们这一天有成功的交易。")
             beside = False
-            if kind is StatementKind.FUND_FLOW:
+            if there and kind is StatementKind.FUND_FLOW:
                 beside = await _download(res, replace(taken.side, kind=StatementKind.TRADES), trades)
             return await apply(res, taken, file if there else None, trades=trades if beside else None)
         except (Refused, NothingThere) as reason:
@@ -243,17 +243,12 @@ async def apply(res: Resources, taken: Taken, file: BinaryIO | None, *, trades: 
     async def work(tx: Tx) -> Result:
         side, told = taken.side, Told()
         await tx.allow(statement_s=STATEMENT_S)
-        await tx.execute(sql.ROOM)
-        await tx.execute(sql.STAGE)
         funds = side.kind is StatementKind.FUND_FLOW
-        if funds:
-            await tx.execute(fund_flow.STAGE)
-        if file is not None:
-            told = await loading.load(tx, file, _reader(side), table="fund_line" if funds else "statement_line")
-        if trades is not None:
-            await loading.load(tx, trades, _reader(replace(side, kind=StatementKind.TRADES)), table="statement_line")
+        quiet = file is None and await _quiet(tx, side)
+        if not quiet:
+            told = await _load(tx, side, file, trades)
         await failpoint("reconcile.loaded")
-        found = await (fund_flow.match(tx, side) if funds else matching.match(tx, side))
+        found = await (_pass(tx, side) if quiet else fund_flow.match(tx, side) if funds else matching.match(tx, side))
         fee_mfen = sum(share.fee_mfen for share in found.shares)
         fee_fen = await fees.post(tx, run_id=side.run_id, attempt=taken.attempt, shares=found.shares)
         done = await tx.fetchval(
@@ -264,15 +259,41 @@ async def apply(res: Resources, taken: Taken, file: BinaryIO | None, *, trades: 
             raise LeaseLost
         if funds:
             await bank.rematch(tx, side.merchant.company_id)
-        _tell(tx, side, told, found.lines)
+        _tell(tx, side, told, found.lines, quiet=quiet)
         return Result(side.run_id, told, found.lines, fee_fen)
 
     return await res.db.transact(work)
 
 
-def _tell(tx: Tx, side: Side, told: Told, matched: int) -> None:
+async def _quiet(tx: Tx, side: Side) -> bool:
+    """Whether a day without a file has nothing to be compared either: most days of a small merchant."""
+    statement = fund_flow.QUIET if side.kind is StatementKind.FUND_FLOW else matching.QUIET[side.kind]
+    return bool(await tx.fetchval(statement, list(side.merchants), side.starts_at, side.ends_at, side.run_id))
+
+
+async def _pass(tx: Tx, side: Side) -> Matched:
+    """A quiet day needs no staging tables; but it is the day after another one."""
+    await matching.pass_day(tx, side)
+    return Matched(0, ())
+
+
+async def _load(tx: Tx, side: Side, file: BinaryIO | None, trades: BinaryIO | None) -> Told:
+    """Staging tables with what the files tell."""
+    told, funds = Told(), side.kind is StatementKind.FUND_FLOW
+    await tx.execute(sql.ROOM)
+    await tx.execute(sql.STAGE)
+    if funds:
+        await tx.execute(fund_flow.STAGE)
+    if file is not None:
+        told = await loading.load(tx, file, _reader(side), table="fund_line" if funds else "statement_line")
+    if trades is not None:
+        await loading.load(tx, trades, _reader(replace(side, kind=StatementKind.TRADES)), table="statement_line")
+    return told
+
+
+def _tell(tx: Tx, side: Side, told: Told, matched: int, *, quiet: bool) -> None:
     """What is missing here is asked about by a job; the run itself stands in the audit."""
-    if side.kind is not StatementKind.FUND_FLOW:
+    if not quiet and side.kind is not StatementKind.FUND_FLOW:
         outbox.emit(tx, FOUND, {"run_id": str(side.run_id)}, lane=outbox.Lane.BULK)
     audit.record(
         tx, SYSTEM, action="payments.reconciled", target=f"reconciliation_run:{side.run_id}",

@@ -20,12 +20,7 @@ STAGE = """
 ROOM = "SELECT set_config('work_mem', '128MB', true)"
 
 # A money fact of ours has one transaction: a settled attempt, or what stands in suspense for a difference.
-# The fee is what its rate says, rounded to the fen; half a fen is left for the rounding.
-MATCH_PAYMENTS = """
-    WITH theirs AS (
-        SELECT transaction_no, out_trade_no, amount_fen, fee_mfen, rate, odd
-          FROM statement_line WHERE kind <> 'refund'),
-    ours AS (
+_PAID = """
         SELECT transaction_no, out_trade_no, amount_fen, community_id, merchant_id
           FROM payment_attempt
          WHERE state = 'PAID' AND merchant_id = ANY($1::uuid[]) AND paid_at >= $2 AND paid_at < $3
@@ -34,7 +29,20 @@ MATCH_PAYMENTS = """
           FROM difference
          WHERE booked_fen > 0 AND merchant_id = ANY($1::uuid[])
            AND coalesce((detail ->> 'success_at')::timestamptz, opened_at) >= $2
-           AND coalesce((detail ->> 'success_at')::timestamptz, opened_at) < $3),
+           AND coalesce((detail ->> 'success_at')::timestamptz, opened_at) < $3"""
+
+# Whether a day without a file has nothing to be compared: nothing of ours, and nothing that this run ($4) found before.
+QUIET = """
+    SELECT NOT EXISTS ({ours}) AND NOT EXISTS (SELECT FROM reconciliation_finding WHERE run_id = $4)
+"""
+QUIET_PAYMENTS = QUIET.format(ours=_PAID)
+
+# The fee is what its rate says, rounded to the fen; half a fen is left for the rounding.
+MATCH_PAYMENTS = f"""
+    WITH theirs AS (
+        SELECT transaction_no, out_trade_no, amount_fen, fee_mfen, rate, odd
+          FROM statement_line WHERE kind <> 'refund'),
+    ours AS ({_PAID}),
     joined AS MATERIALIZED (
         SELECT transaction_no, t.fee_mfen, o.community_id, o.merchant_id,
                CASE WHEN t.odd <> '' THEN 'odd'
@@ -49,7 +57,7 @@ MATCH_PAYMENTS = """
     SELECT community_id, merchant_id, count(*) FILTER (WHERE problem IS NULL) AS matched,
            coalesce(sum(fee_mfen), 0)::bigint AS fee_mfen
       FROM joined GROUP BY community_id, merchant_id
-"""
+"""  # noqa: S608 - constants only
 
 DUPLICATE_PAYMENTS = """
     INSERT INTO problem
@@ -118,15 +126,18 @@ _ACCEPTED = """
      AND (r.finished_at AT TIME ZONE 'Asia/Shanghai')::date > (r.submitted_at AT TIME ZONE 'Asia/Shanghai')::date)
 """
 
+_REFUNDED = f"""
+        SELECT r.transaction_no, r.out_refund_no, r.amount_fen, r.community_id, r.merchant_id, r.state
+          FROM refund r
+         WHERE r.merchant_id = ANY($1::uuid[]) AND {_ACCEPTED} AND {_TAKEN} >= $2 AND {_TAKEN} < $3"""  # noqa: S608 - constants only
+QUIET_REFUNDS = QUIET.format(ours=_REFUNDED)
+
 # A payment has at most fifty refunds; the last one makes up for what the others' fees were rounded by: 25 fen.
 MATCH_REFUNDS = f"""
     WITH theirs AS (
         SELECT transaction_no, out_refund_no, amount_fen, fee_mfen, rate, odd, status
           FROM statement_line WHERE kind = 'refund'),
-    ours AS (
-        SELECT r.transaction_no, r.out_refund_no, r.amount_fen, r.community_id, r.merchant_id, r.state
-          FROM refund r
-         WHERE r.merchant_id = ANY($1::uuid[]) AND {_ACCEPTED} AND {_TAKEN} >= $2 AND {_TAKEN} < $3),
+    ours AS ({_REFUNDED}),
     joined AS MATERIALIZED (
         SELECT transaction_no, out_refund_no, t.fee_mfen, o.community_id, o.merchant_id,
                CASE WHEN t.odd <> '' THEN 'odd'

@@ -4,6 +4,8 @@ import asyncio
 import time
 from dataclasses import dataclass
 
+import uvloop
+
 from tests.simulation import machine, year
 from tests.simulation.host import Host
 from tests.simulation.machine import Machine
@@ -36,7 +38,8 @@ def play(asked: Asked) -> Told:
         _here.append(machine.build())
     started = time.monotonic()
     try:
-        counted = asyncio.run(_play(_here[0], asked))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            counted = runner.run(_play(_here[0], asked))
     except Exception as error:  # house: the edge of a simulated town
         return Told(asked.seed, time.monotonic() - started, f"{type(error).__name__}: {error}", {})
     return Told(asked.seed, time.monotonic() - started, "", counted)

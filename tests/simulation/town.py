@@ -136,11 +136,11 @@ class Town:
     async def pass_time(self, step: timedelta) -> None:
         """Time passes, finely at first and at the end, as for workers that look every minute (I-17); sessions are
         renewed as if everybody had looked in, callbacks that are due arrive, jobs run."""
+        await self.host.res.db.execute(TOKENS, self.clock.now() + step + timedelta(days=7))
         fine = [each for each in FINE if sum(FINE, timedelta()) + sum(MINUTES, timedelta()) < step]
         rest = step - sum(fine, timedelta()) - sum(MINUTES if fine else [], timedelta())
         for each in (*fine, rest, *(MINUTES if fine else ())):
             self.clock.advance(each)
-            await self.host.res.db.execute(TOKENS, self.clock.now() + timedelta(days=7))
             await self.settle_down()
 
     async def settle_down(self) -> None:

@@ -147,6 +147,31 @@ async def test_a_line_of_another_day_resolves_what_was_missing_there(books: Book
     await sound(books.res)
 
 
+async def test_a_quiet_day_ends_what_was_held_and_leaves_nothing_else(
+    books: Books, tmp_path: Path, clock: FrozenClock
+) -> None:
+    (row,) = await paid(books, 26_805)
+    await books.run(tmp_path, None)
+    clock.advance(timedelta(days=1))
+    result = await books.run(tmp_path, None, day=DAY + timedelta(days=1))
+    assert (result.told.lines, result.matched, result.fee_fen) == (0, 0, 0)
+    assert await books.found() == [("missing_there", "OPEN", row.transaction_no)]
+    assert (await run_row(books))["state"] == "DONE"
+    asked = "SELECT payload ->> 'run_id' FROM outbox WHERE event = 'payments.reconcile_found'"
+    assert str(result.run_id) not in {each[0] for each in await books.res.db.fetch(asked)}
+    await sound(books.res)
+
+
+async def test_a_day_made_again_without_its_file_clears_what_the_file_had_told(books: Books, tmp_path: Path) -> None:
+    await books.trades(tmp_path, [payment(99, 5_000)])
+    ((kind, state, number),) = await books.found()
+    assert (kind, state) == ("missing_here", "OPEN")
+    result = await books.run(tmp_path, None, force=True)
+    assert await books.found() == [(kind, "AUTO_RESOLVED", number)]
+    assert (result.told.lines, result.fee_fen, await books.stage.clearing_fen()) == (0, 0, 0)
+    await sound(books.res)
+
+
 async def test_what_stands_in_suspense_is_no_difference_of_the_statement(books: Books, tmp_path: Path) -> None:
     """A payment with a wrong amount stands in suspense already: its line fits it."""
     number = await books.order(10_000)
