@@ -30,9 +30,14 @@ MAKE = """
  RETURNING name, period
 """
 
-COMPLETE = """
-    UPDATE periodic_run SET state = 'DONE', finished_at = $3 WHERE name = $1 AND period = $2 AND state <> 'DONE'
-"""
+# The job's row and its period, one not without the other.
+COMPLETE = f"""
+    WITH done AS ({outbox.DONE}),
+    completed AS (
+        UPDATE periodic_run SET state = 'DONE', finished_at = $3
+          FROM done WHERE name = $4 AND period = $5 AND state <> 'DONE')
+    SELECT id FROM done
+"""  # noqa: S608 - constants only
 
 
 async def tick(db: Database, periodic: Sequence[Periodic]) -> int:
@@ -61,7 +66,7 @@ def handlers(periodic: Sequence[Periodic]) -> Mapping[str, Handler]:
         if name not in by_name:
             raise Park(f"no periodic job is called {name}")
         await by_name[name].run(job.res, period)
-        await job.transact(lambda tx: tx.execute(COMPLETE, name, period, tx.now))
+        await job.finish_alone(COMPLETE, name, period)
 
     return {DUE: on_due}
 

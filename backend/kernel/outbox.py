@@ -101,9 +101,12 @@ class Job:
         self.done = True
         return answer
 
-    async def finish_alone(self) -> None:
-        """Mark the row done where there is nothing else to be written: one statement, no transaction around it."""
-        if await self.res.db.fetchval(DONE, self.id, self.attempt, self.res.clock.now()) is None:
+    async def finish_alone(self, statement: str = DONE, *more: Any) -> None:
+        """Mark the row done by one statement, with no transaction around it; raises `Fenced` as `finish` does.
+
+        `statement` is DONE, or begins with it as a part and writes what else there is, with `more` from $4 on.
+        """
+        if await self.res.db.fetchval(statement, self.id, self.attempt, self.res.clock.now(), *more) is None:
             raise Fenced(f"outbox row {self.id}, attempt {self.attempt}")
         self.done = True
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
+from backend.kernel.db import Tx
 from backend.kernel.failpoints import failpoint
 from backend.kernel.outbox import Job
 from backend.kernel.resources import Resources
@@ -31,7 +32,17 @@ async def on_planned(job: Job) -> None:
     """Send up to SEND_BATCH intents, each at most once per key."""
     intent_ids = [UUID(text) for text in job.payload["intent_ids"]]
     community_id, reserved = UUID(job.payload["community_id"]), job.payload["reserved"]
-    going = await job.res.db.transact(lambda tx: prepare(tx, intent_ids, community_id=community_id, reserved=reserved))
+
+    async def begin(tx: Tx) -> list[Timed]:
+        going = await prepare(tx, intent_ids, community_id=community_id, reserved=reserved)
+        if not going:
+            await job.finish(tx)
+        return going
+
+    going = await job.res.db.transact(begin)
+    if not going:
+        job.done = True
+        return
     await failpoint("send.prepared")
     results = await _deliver(job.res, going)
     await failpoint("send.delivered")
@@ -41,8 +52,6 @@ async def on_planned(job: Job) -> None:
 async def _deliver(res: Resources, going: Sequence[Timed]) -> list[tuple[Delivery, Outcome | None]]:
     """Make the calls; a delivery without an outcome was not begun."""
     outcomes: dict[UUID, Outcome] = {}
-    if not going:
-        return []
     known = {appid: await apps.app_by_appid(res.db, res.keyring, appid) for appid in {t.delivery.appid for t in going}}
     now, began = res.clock.now(), time.monotonic()
     queue = iter(sorted(((t.at - now).total_seconds(), n, t.delivery) for n, t in enumerate(going)))

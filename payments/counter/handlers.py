@@ -20,7 +20,7 @@ async def on_receipt_due(job: Job) -> None:
 
     async def give(tx: Tx) -> None:
         try:
-            await receipts.issue(tx, SYSTEM, order_id=order_id)
+            await receipts.give(tx, SYSTEM, order_id=order_id)
         except Conflict as refused:
             if refused.code != "all_refunded":
                 raise

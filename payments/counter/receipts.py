@@ -21,6 +21,7 @@ from backend.kernel.db import Reader, Record, Tx
 from backend.kernel.errors import Conflict, NotFound
 from backend.kernel.ids import uuid7
 from backend.property import communities, houses
+from backend.property.communities import Community
 from payments import history
 
 
@@ -31,14 +32,17 @@ class ReceiptState(StrEnum):
     VOIDED = "VOIDED"
 
 
-OPEN_SERIES = "INSERT INTO receipt_series (company_id, last_no) VALUES ($1, 0) ON CONFLICT (company_id) DO NOTHING"
-LOCK_SERIES = "SELECT last_no FROM receipt_series WHERE company_id = $1 FOR UPDATE"
-COUNT_UP = "UPDATE receipt_series SET last_no = $2 WHERE company_id = $1"
-
+# Counting locks the series until the commit.
 INSERT = """
+    WITH series AS (
+        INSERT INTO receipt_series (company_id, last_no) VALUES ($2, 1)
+            ON CONFLICT (company_id) DO UPDATE SET last_no = receipt_series.last_no + 1
+     RETURNING last_no)
     INSERT INTO receipt (id, company_id, community_id, no, order_id, state, snapshot, issued_at)
-    VALUES ($1, $2, $3, $4, $5, 'ISSUED', $6, $7)
+    SELECT $1, $2, $3, last_no, $4, 'ISSUED', $5, $6 FROM series
+ RETURNING no
 """
+KNOWN = "SELECT id FROM receipt WHERE order_id = $1 LIMIT 1"
 
 # refunded_fen: what has gone back of the order so far.
 _COLUMNS = """
@@ -69,8 +73,8 @@ OF_RESIDENT = f"""{_COLUMNS}
      LIMIT 1
 """
 
-# A refund locks the order as well: it is over before a receipt is given, or finds the receipt.
-HOLD_ORDER = "SELECT state FROM payment_order WHERE id = $1 FOR SHARE"
+# A refund locks the order as well: it is over before a receipt is given, or finds the receipt. So does another giver.
+HOLD_ORDER = "SELECT state FROM payment_order WHERE id = $1 FOR NO KEY UPDATE"
 
 PAID = """
     SELECT o.id, o.community_id, o.amount_fen, o.paid_at, a.channel, a.method, a.out_trade_no, a.transaction_no,
@@ -114,32 +118,32 @@ class Receipt:
 
 
 async def issue(tx: Tx, actor: Actor, *, order_id: UUID) -> Receipt:
-    """The receipt of a paid order: the one that it has, whatever its state, else a new one with the next number.
+    """The receipt of a paid order, given now or before. Raises as `give`."""
+    await give(tx, actor, order_id=order_id)
+    return _receipt(_found(await tx.fetchrow(OF_ORDER, order_id)))
+
+
+async def give(tx: Tx, actor: Actor, *, order_id: UUID) -> None:
+    """See that a paid order has its receipt: the one that it has, whatever its state, else one with the next number.
 
     Raises NotFound, Conflict `not_paid`, and `all_refunded` where nothing is left to give a receipt for.
     """
     if await tx.fetchval(HOLD_ORDER, order_id) is None:
         raise NotFound
+    if await tx.fetchval(KNOWN, order_id) is not None:
+        return
     row = await tx.fetchrow(PAID, order_id)
     if row is None:
         raise Conflict("这笔款项还没有收到，暂时不能开收据。", code="not_paid")
-    company_id = await _company(tx, row["community_id"])
-    snapshot = await _snapshot(tx, row, company_id)
-    await tx.execute(OPEN_SERIES, company_id)
-    last_no: int = await tx.fetchval(LOCK_SERIES, company_id)
-    known = await tx.fetchrow(OF_ORDER, order_id)
-    if known is not None:
-        return _receipt(known)
     if row["refunded_fen"] == row["amount_fen"]:
         raise Conflict("这笔款项已经全部退还，不再开收据。", code="all_refunded")
-    receipt_id, no = uuid7(tx.now), last_no + 1
-    await tx.execute(INSERT, receipt_id, company_id, row["community_id"], no, order_id, snapshot, tx.now)
-    await tx.execute(COUNT_UP, company_id, no)
+    (community,) = await communities.by_ids(tx, [row["community_id"]])
+    snapshot, receipt_id = await _snapshot(tx, row, community), uuid7(tx.now)
+    no = await tx.fetchval(INSERT, receipt_id, community.company_id, community.id, order_id, snapshot, tx.now)
     audit.record(
         tx, actor, action="counter.receipt_issued", target=f"receipt:{receipt_id}", community_id=row["community_id"],
         after={"no": no, "order_id": str(order_id), "amount_fen": row["amount_fen"]},
     )  # fmt: skip
-    return await one(tx, (row["community_id"],), receipt_id=receipt_id)
 
 
 async def void_refunded(tx: Tx, actor: Actor = SYSTEM, *, order_id: UUID) -> None:
@@ -179,16 +183,15 @@ async def page(
     return [_receipt(row) for row in rows]
 
 
-async def _snapshot(tx: Tx, row: Record, company_id: UUID) -> dict[str, Any]:
+async def _snapshot(tx: Tx, row: Record, community: Community) -> dict[str, Any]:
     """What the receipt says, kept as it is said now."""
     lines = await history.lines_of(tx, row["id"])
     house_ids = sorted({line["house_id"] for line in lines if line["house_id"] is not None})
-    (community,) = await communities.by_ids(tx, [row["community_id"]])
     cashier = None
     if row["cashier_id"] is not None:
-        cashier = (await staff.member(tx, company_id, row["cashier_id"])).name
+        cashier = (await staff.member(tx, community.company_id, row["cashier_id"])).name
     return {
-        "company": await communities.company_name(tx, company_id),
+        "company": await communities.company_name(tx, community.company_id),
         "community": community.name,
         "houses": [house.label for house in await houses.by_ids(tx, house_ids)],
         "lines": [
@@ -205,11 +208,6 @@ async def _snapshot(tx: Tx, row: Record, company_id: UUID) -> dict[str, Any]:
         "change_fen": row["change_fen"] or 0,
         "cashier": cashier,
     }
-
-
-async def _company(tx: Tx, community_id: UUID) -> UUID:
-    (community,) = await communities.by_ids(tx, [community_id])
-    return community.company_id
 
 
 def _found(row: Record | None) -> Record:

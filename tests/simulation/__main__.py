@@ -7,10 +7,13 @@ on, and says how to play a failing one alone. Exit code 1 when a town failed. A 
 
 import argparse
 import hashlib
+import itertools
 import json
 import multiprocessing
+import os
 import subprocess
 import time
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 from tests.simulation.host import ROOT
@@ -44,6 +47,11 @@ def remember(state: str, asked: Asked, told: Told) -> None:
         file.write(json.dumps(line | {"seconds": round(told.seconds, 1)}) + "\n")
 
 
+def _stay(cores: SimpleQueue[int]) -> None:
+    """Keep a town and its servers on one core: they work by turns, and waking a process on another core costs more."""
+    os.sched_setaffinity(0, {cores.get()})
+
+
 def main() -> int:
     """Play the towns that are left."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
@@ -59,7 +67,11 @@ def main() -> int:
     left = [Asked(seed, given.houses, given.months) for seed in wanted if seed not in done]
     print(f"{len(wanted)} towns, {len(done.intersection(wanted))} passed before, {len(left)} to play", flush=True)
     started, failed = time.monotonic(), []
-    with multiprocessing.get_context("spawn").Pool(min(given.processes, len(left) or 1)) as pool:
+    context, places = multiprocessing.get_context("spawn"), min(given.processes, len(left) or 1)
+    cores = context.SimpleQueue()
+    for _, core in zip(range(places), itertools.cycle(sorted(os.sched_getaffinity(0))), strict=False):
+        cores.put(core)
+    with context.Pool(places, _stay, (cores,)) as pool:
         for number, told in enumerate(pool.imap_unordered(play, left), start=1):
             minutes = (time.monotonic() - started) / 60
             asked = Asked(told.seed, given.houses, given.months)
