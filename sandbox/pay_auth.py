@@ -19,6 +19,7 @@ from sandbox.merchants import Merchant
 from sandbox.world import World
 
 SCHEME = keys.SIGNATURE_TYPE
+SAVE_NONCE = "INSERT OR IGNORE INTO nonces (mchid, nonce, seen_s) VALUES (?, ?, ?)"
 WINDOW_S = 300
 PAIR = re.compile(r'([a-z_]+)="([^"]*)"')
 PAIRS = re.compile(r'[a-z_]+="[^"]*"(,\s*[a-z_]+="[^"]*")*')
@@ -89,9 +90,9 @@ def _check_headers(request: web.BaseRequest, body: bytes) -> None:
 
 def _first_use(world: World, mchid: str, nonce: str) -> bool:
     now_s = world.now_s()
-    world.store.run("DELETE FROM nonces WHERE seen_s < ?", now_s - 2 * WINDOW_S)
-    new = world.store.run("INSERT OR IGNORE INTO nonces (mchid, nonce, seen_s) VALUES (?, ?, ?)", mchid, nonce, now_s)
-    return new == 1
+    with world.store.change():
+        world.store.run("DELETE FROM nonces WHERE seen_s < ?", now_s - 2 * WINDOW_S)
+        return world.store.run(SAVE_NONCE, mchid, nonce, now_s) == 1
 
 
 def _sign_error(message: str, method: str, url: str, text: bytes) -> PayError:

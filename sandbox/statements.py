@@ -150,7 +150,7 @@ def _parts(world: World, wanted: Wanted, off_fen: int) -> tuple[str, Sequence[st
     mchid, sub_mchid, day = wanted.mchid, wanted.sub_mchid, wanted.day
     if wanted.bill_type == FUND_FLOW:
         movements = plants.funds(world, mchid, sub_mchid, day)
-        opening_fen = settlements.opening_balance_fen(world, mchid, sub_mchid, day)
+        opening_fen = settlements.opening_balance_fen(world, mchid, sub_mchid, day) if movements else 0
         sums = fund_flow.summary(movements, off_fen=off_fen)
         return fund_flow.SUMMARY_HEADER, sums, fund_flow.table(movements, opening_fen)
     lines = statement_lines.of_type(plants.trades(world, mchid, sub_mchid, day), wanted.bill_type)
