@@ -26,6 +26,27 @@ from backend.kernel.processes import PROGRAM_PORTS, StartError
 MODULES = {"serve": "backend.main", "worker": "workers.main", "seed": "backend.seed", "check": "backend.checks"}
 DEMO = "demo"
 KEYS = "backend.keys"
+CAMERA = "sandbox.cameras"
+
+
+# Options of `linli camera`, handed on to the process that plays it.
+CAMERA_TEXTS = {
+    "--vendor": "摄像机品牌：zhenshi、qy、hikvision 或 dahua",
+    "--url": "摄像机的推送地址",
+    "--poll-url": "摄像机的心跳地址；不填时与推送地址相同",
+    "--plate": "车牌号，可以给出多个；无牌车写“无牌车”；不填时只发心跳",
+    "--at": "第一辆车的过车时间，例如 2026-11-20T10:30:15；不填时为现在",
+    "--serial": "摄像机序列号；不填时用示例序列号",
+    "--copies": "同一事件同时推送几次",
+    "--lose-answers": "前几次应答丢失，摄像机会重发",
+    "--misreads": "读错一个字符的比例，0 到 1",
+    "--seed": "随机种子；相同的种子结果相同",
+}
+CAMERA_FLAGS = {
+    "--out": "出口车道；不填时为入口",
+    "--reorder": "打乱推送的先后顺序",
+    "--offline": "先断网存储，恢复后逐条补传",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,6 +122,18 @@ def _demo(settings: Settings, options: argparse.Namespace) -> int:
     return codes[0] if codes else 130
 
 
+def _camera(settings: Settings, options: argparse.Namespace) -> int:
+    """Play a camera: the options given, under the names that the process knows them by."""
+    if settings.mode is Mode.LIVE:
+        raise StartError("模拟摄像机只能在沙箱模式下运行，正式环境里不能运行。")
+    argv = [sys.executable, "-m", CAMERA, "--clock-file", str(settings.data_dir / clock.OFFSET_FILE)]
+    for name in CAMERA_TEXTS:
+        for value in options.__dict__[name.removeprefix("--").replace("-", "_")]:
+            argv += [f"{name}={value}"]
+    argv += [name for name in CAMERA_FLAGS if options.__dict__[name.removeprefix("--")]]
+    return subprocess.run(argv, check=False).returncode
+
+
 def _empty(home: Path) -> None:
     """Take away what an earlier demo left, running or not."""
     if home.exists():
@@ -165,6 +198,11 @@ def _parser() -> argparse.ArgumentParser:
     acts.add_parser("show", help="显示每把数据密钥和用它加密的数据条数")
     acts.add_parser("rotate", help="换用下一把数据密钥，旧数据由后台任务重新加密")
     acts.add_parser("rewrap", help="换了主密钥之后，改由新的主密钥保护数据密钥")
+    camera = add("camera", "模拟一台车牌识别摄像机，把过车事件推送给系统（沙箱模式）", _camera)
+    for name, text in CAMERA_TEXTS.items():
+        camera.add_argument(name, action="append", default=[], help=text, required=name in ("--vendor", "--url"))
+    for name, text in CAMERA_FLAGS.items():
+        camera.add_argument(name, action="store_true", help=text)
     moves = add("clock", "查看或移动系统时间（沙箱模式）", _clock).add_subparsers(
         dest="action", metavar="动作", required=True
     )

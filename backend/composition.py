@@ -6,6 +6,12 @@ from typing import Any
 from sanic import Sanic
 
 from backend import start_page, system_routes
+from backend.devices import admin as device_admin
+from backend.devices import checks as device_checks
+from backend.devices import device as device_routes
+from backend.devices import handlers as device_handlers
+from backend.devices import models as device_models
+from backend.devices import signing
 from backend.fees import admin as fee_admin
 from backend.fees import approvals as fee_approvals
 from backend.fees import checks as fee_checks
@@ -19,6 +25,7 @@ from backend.kernel import edge
 from backend.kernel import figures as kernel_figures
 from backend.kernel.approvals import ApprovalKind
 from backend.kernel.checks import Check
+from backend.kernel.edge import Doors
 from backend.kernel.http import Route
 from backend.kernel.outbox import Handler
 from backend.kernel.periodic import Periodic
@@ -29,6 +36,12 @@ from backend.messaging import admin as messages_admin
 from backend.messaging import checks as message_checks
 from backend.messaging import handlers as message_handlers
 from backend.messaging import retention as message_retention
+from backend.parking import admin as parking_admin
+from backend.parking import approvals as parking_approvals
+from backend.parking import checks as parking_checks
+from backend.parking import device as parking_devices
+from backend.parking import handlers as parking_handlers
+from backend.parking import models as parking_models
 from backend.property import admin as property_admin
 from backend.property import applications, pay_code_admin
 from backend.property import checks as property_checks
@@ -42,6 +55,7 @@ from miniprogram_api import bills as resident_bills
 from miniprogram_api import houses as resident_houses
 from miniprogram_api import login, me, scan_page
 from miniprogram_api import messages as resident_messages
+from miniprogram_api import parking as resident_parking
 from miniprogram_api import payments as resident_payments
 from miniprogram_api import prepaid as resident_prepaid
 from miniprogram_api import receipts as resident_receipts
@@ -69,16 +83,24 @@ MODELS = (
     "backend.ledger.models",
     "backend.identity.models",
     "backend.property.models",
+    "backend.devices.models",
     "backend.wechat.models",
     "backend.roster.models",
     "backend.fees.models",
+    "backend.parking.models",
     "backend.messaging.models",
     "payments.models",
     "payments.counter.models",
     "payments.reconcile.models",
 )
 
-SEALED: tuple[SealedColumn, ...] = (*identity_models.SEALED, *wechat_models.SEALED, *payment_models.SEALED)
+SEALED: tuple[SealedColumn, ...] = (
+    *identity_models.SEALED,
+    *device_models.SEALED,
+    *parking_models.SEALED,
+    *wechat_models.SEALED,
+    *payment_models.SEALED,
+)
 
 ROUTES: tuple[Route, ...] = (
     *start_page.ROUTES,
@@ -91,13 +113,18 @@ ROUTES: tuple[Route, ...] = (
     *resident_refunds.ROUTES,
     *resident_receipts.ROUTES,
     *resident_prepaid.ROUTES,
+    *resident_parking.ROUTES,
     *scan_page.ROUTES,
     *resident_messages.ROUTES,
     *identity_admin.ROUTES,
     *property_admin.ROUTES,
     *pay_code_admin.ROUTES,
+    *device_admin.ROUTES,
+    *device_routes.ROUTES,
     *roster_admin.ROUTES,
     *fee_admin.ROUTES,
+    *parking_admin.ROUTES,
+    *parking_devices.ROUTES,
     *messages_admin.ROUTES,
     *merchant_admin.ROUTES,
     *payments_admin.ROUTES,
@@ -112,6 +139,7 @@ APPROVALS: Mapping[str, ApprovalKind] = {
     **applications.APPROVALS,
     **roster_exports.APPROVALS,
     **fee_approvals.APPROVALS,
+    **parking_approvals.APPROVALS,
     **payment_approvals.APPROVALS,
     **writing_off.APPROVALS,
 }
@@ -119,6 +147,7 @@ APPROVALS: Mapping[str, ApprovalKind] = {
 HANDLERS: Mapping[str, Handler] = {
     **roster_handlers.HANDLERS,
     **fee_handlers.HANDLERS,
+    **parking_handlers.HANDLERS,
     **message_handlers.HANDLERS,
     **payment_handlers.HANDLERS,
     **refund_handlers.HANDLERS,
@@ -133,7 +162,9 @@ CHECKS: tuple[Check, ...] = (
     *wechat_checks.CHECKS,
     *identity_checks.CHECKS,
     *property_checks.CHECKS,
+    *device_checks.CHECKS,
     *fee_checks.CHECKS,
+    *parking_checks.CHECKS,
     *message_checks.CHECKS,
     *payment_checks.CHECKS,
     *refund_checks.CHECKS,
@@ -145,6 +176,7 @@ CHECKS: tuple[Check, ...] = (
 PERIODIC: tuple[Periodic, ...] = (
     *identity_handlers.PERIODIC,
     *property_handlers.PERIODIC,
+    *device_handlers.PERIODIC,
     *roster_handlers.PERIODIC,
     *fee_handlers.PERIODIC,
     *message_retention.PERIODIC,
@@ -160,5 +192,5 @@ PERIODIC: tuple[Periodic, ...] = (
 def build_app(res: Resources, *, name: str = "linli") -> Sanic[Any, Any]:
     """The Sanic application over open resources, ready to serve."""
     app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
-    edge.attach(app, ROUTES, res, authenticate)
+    edge.attach(app, ROUTES, res, Doors(authenticate, signing.verify))
     return app

@@ -17,7 +17,7 @@ from backend.kernel.errors import NotFound
 from backend.kernel.money import yuan_text
 from backend.kernel.resources import Resources, open_resources
 from backend.property import pay_codes
-from backend.seeding import alipay, demo_file, founding, history, joining, town, wechat
+from backend.seeding import alipay, car_park, demo_file, founding, history, joining, town, wechat
 from backend.seeding.demo_file import Demo
 from backend.seeding.history import Traveller
 from backend.seeding.joining import Joined
@@ -92,6 +92,7 @@ async def _join(res: Resources, demo: Demo) -> list[Joined]:
     demo.alipay_merchant_id = str(await founding.merchant_of(res.db, place.id, Channel.ALIPAY))
     (card,) = await pay_codes.cards(res.db, place.id, building_id=None, after=0, limit=1)
     demo.pay_code = card.pay_code
+    demo.lot_id, demo.cameras = await car_park.addresses(res, place.id)
     newcomers = joining.residents_to_join(town.spots())
     _say(f"{len(newcomers)} 位住户正在用微信登录小程序……")
     joined = await joining.join(res, demo, newcomers)

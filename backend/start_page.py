@@ -54,6 +54,22 @@ curl -s $api/api/v1/payments -H "Authorization: Bearer $$token" -H "Idempotency-
   -H 'Content-Type: application/json' -d '{"bill_ids":["BILL"]}'
 """)
 
+PARKING_COMMANDS = Template("""\
+# 1. 一辆外来车到了南门入口：抬杆，屏幕显示“欢迎光临”
+linli camera --vendor zhenshi --plate 粤B12345 --url $api$entry
+# 2. 两小时后它到了出口：不抬杆，屏幕显示应缴的停车费
+linli clock advance 2h
+linli camera --vendor zhenshi --plate 粤B12345 --out --url $api$exit
+# 3. 任何登录的住户（token 见“住户登录”）按车牌查费并下单；刷新本页，在“去支付”里打开收银台付款
+quote=$$(curl -s $api/api/v1/parking-quotes -H "Authorization: Bearer $$token" \\
+  -H 'Content-Type: application/json' -d '{"lot_id":"$lot","plate":"粤B12345"}' \\
+  | sed 's/.*"quote": *{"id": *"\\([^"]*\\)".*/\\1/')
+curl -s $api/api/v1/parking-quotes/$$quote/payments -H "Authorization: Bearer $$token" \\
+  -H "Idempotency-Key: $$(date +%s%N)" -H 'Content-Type: application/json' -d '{}'
+# 4. 付款后 30 秒内，出口相机的心跳取到开闸指令；晚了就让车再到一次出口，15 分钟内直接抬杆
+linli camera --vendor zhenshi --out --url $api$exit
+""")
+
 
 async def show(call: Call[None, None]) -> Reply:
     """The page; NotFound in live mode."""
@@ -74,6 +90,7 @@ async def show(call: Call[None, None]) -> Reply:
         paper=_paper(demo),
         staff_commands=escape(STAFF_COMMANDS.substitute(api=res.settings.public_url)),
         resident_commands=escape(_resident_commands(res, demo)),
+        parking_commands=escape(_parking_commands(res, demo)),
     )
     policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     return Reply(
@@ -187,6 +204,16 @@ def _resident_commands(res: Resources, demo: Demo | None) -> str:
         sandbox=res.settings.wechat_api_url,
         appid=demo.miniprogram if demo else "wx…",
         user=user_id,
+    )
+
+
+def _parking_commands(res: Resources, demo: Demo | None) -> str:
+    cameras = demo.cameras if demo else {}
+    return PARKING_COMMANDS.substitute(
+        api=res.settings.public_url,
+        lot=demo.lot_id if demo and demo.lot_id else "…",
+        entry=cameras.get("in", "/…"),
+        exit=cameras.get("out", "/…"),
     )
 
 

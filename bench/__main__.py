@@ -9,7 +9,7 @@ from typing import Any
 import uvloop
 
 from bench import table
-from bench.figures import Figure, Latency
+from bench.figures import Figure, Latency, Rate
 from bench.million import million
 from bench.rig import Rig, progress, servers
 from bench.y1_callbacks import y1, y1b
@@ -19,8 +19,12 @@ from bench.y4_reconciliation import y4_alipay, y4_alipay_many, y4_wechat, y4_wec
 from bench.y6_relay import y6
 from bench.y8_jobs import y7, y8
 from bench.y9_bills import y9
+from bench.y13_gate import y13
+from bench.y14_barrier import y14
+from bench.y15_quotes import y15
+from bench.y16_what_if import y16
 
-Yardstick = Callable[[Rig], Awaitable[Figure | Latency]]
+Yardstick = Callable[[Rig], Awaitable[Figure | Latency | Rate]]
 YARDSTICKS: Mapping[str, Yardstick] = {
     "y1": y1,
     "y1b": y1b,
@@ -34,11 +38,15 @@ YARDSTICKS: Mapping[str, Yardstick] = {
     "y7": y7,
     "y8": y8,
     "y9": y9,
+    "y13": y13,
+    "y14": y14,
+    "y15": y15,
+    "y16": y16,
     "million": million,
 }
 
 
-async def measure(rig: Rig, names: list[str]) -> list[Figure | Latency]:
+async def measure(rig: Rig, names: list[str]) -> list[Figure | Latency | Rate]:
     """The figures of the yardsticks named, one after the other."""
     figures = []
     for name in names:

@@ -6,6 +6,7 @@ set-based, with ids that are told by a number, and stands as the product would h
 
 import base64
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -135,7 +136,11 @@ async def seed(rig: Rig, orders: int, *, merchants: int = 1) -> Town:
         places = [row["place"] for row in await owner.fetch("SELECT place FROM m ORDER BY k")]
         async with rig.resources(settings) as res:
             made = [
-                (await res.db.transact(partial(_merchant, res=res, company_id=one, community_id=place, number=number)))
+                (
+                    await res.db.transact(
+                        partial(make_merchant, res=res, company_id=one, community_id=place, number=number)
+                    )
+                )
                 for number, place in enumerate(places)
             ]
         merchant_ids = tuple(each.id for each in made)
@@ -146,9 +151,10 @@ async def seed(rig: Rig, orders: int, *, merchants: int = 1) -> Town:
     return Town(settings, merchant_ids, orders)
 
 
-async def _merchant(
+async def make_merchant(
     tx: Tx, *, res: Resources, company_id: UUID, community_id: UUID, number: int
 ) -> payments_merchants.Created:
+    """A merchant of WeChat Pay with the keys of the vectors; `number` tells its channel's number."""
     return await payments_merchants.create(
         tx,
         SYSTEM,
@@ -169,13 +175,17 @@ async def _merchant(
     )
 
 
-def callbacks(town: Town, numbers: range) -> list[bytes]:
+def amount_fen(number: int) -> int:
+    return 10_000 + number % 977
+
+
+def callbacks(town: Town, numbers: range, *, amount: Callable[[int], int] = amount_fen) -> list[bytes]:
     """The callback of each order, sealed and signed at this moment as WeChat Pay does."""
     aead, at = AESGCM(vectors.APIV3_KEY.encode()), datetime.now(UTC)
-    return [_callback(town, number, aead, at) for number in numbers]
+    return [_callback(town, number, amount(number), aead, at) for number in numbers]
 
 
-def _callback(town: Town, number: int, aead: AESGCM, at: datetime) -> bytes:
+def _callback(town: Town, number: int, fen: int, aead: AESGCM, at: datetime) -> bytes:
     turn = number % len(town.merchant_ids)
     trade = {
         "mchid": mchid(turn),
@@ -190,8 +200,8 @@ def _callback(town: Town, number: int, aead: AESGCM, at: datetime) -> bytes:
         "success_time": at.isoformat(timespec="seconds"),
         "payer": {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"},
         "amount": {
-            "total": amount_fen(number),
-            "payer_total": amount_fen(number),
+            "total": fen,
+            "payer_total": fen,
             "currency": "CNY",
             "payer_currency": "CNY",
         },
@@ -239,7 +249,3 @@ def out_trade_no(number: int) -> str:
 
 def transaction_no(number: int) -> str:
     return f"4200{number:020d}"
-
-
-def amount_fen(number: int) -> int:
-    return 10_000 + number % 977

@@ -73,6 +73,35 @@ class Latency:
         return f"| {' | '.join(cells)} |"
 
 
+@dataclass(frozen=True)
+class Rate:
+    """So many per second, against a goal that stands for itself."""
+
+    code: str
+    what: str
+    unit: str
+    ours: tuple[float, ...]
+    goal: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def met(self) -> bool:
+        return statistics.median(self.ours) >= self.goal
+
+    def row(self) -> str:
+        cells = (
+            self.code,
+            self.what,
+            f"{statistics.median(self.ours):,.0f} {self.unit}",
+            "none",
+            f"{min(self.ours):,.0f}–{max(self.ours):,.0f}, {len(self.ours)} runs",
+            f"≥ {self.goal:,.0f} {self.unit}",
+            "yes" if self.met else "**no**",
+            "; ".join(self.notes),
+        )
+        return f"| {' | '.join(cells)} |"
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """The value below which `share` of `values` lie."""
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]

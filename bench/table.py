@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.figures import Figure, Latency
+from bench.figures import Figure, Latency, Rate
 from bench.rig import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -12,13 +12,13 @@ HEAD = (
 )
 
 
-def text(figures: Sequence[Figure | Latency], *, quick: bool) -> str:
+def text(figures: Sequence[Figure | Latency | Rate], *, quick: bool) -> str:
     """The table as it is printed."""
     title = ("Quick run: a smoke test, not a measurement.",) if quick else ()
     return "\n".join((*title, *HEAD, *(figure.row() for figure in figures)))
 
 
-def write(figures: Sequence[Figure | Latency]) -> None:
+def write(figures: Sequence[Figure | Latency | Rate]) -> None:
     """Replace the row of each figure in the page; ValueError where the page has none for it."""
     lines = PAGE.read_text().splitlines()
     for figure in figures:

@@ -14,6 +14,8 @@ from demo import (
     counter,
     days,
     ending,
+    gate_day,
+    lot,
     paying,
     people,
     prepaying,
@@ -31,6 +33,8 @@ from demo.web import Unexpected
 # Which neighbour of the demo data plays what.
 TWICE, BY_ALIPAY, AT_COUNTER, BY_TRANSFER, SAVER, BY_PAPER = range(1, 7)
 IN_THE_EVENING = range(7, 21)
+# One of those who never paid in the months of the demo data.
+IN_ARREARS = 22
 
 
 def play(stage: Stage) -> None:
@@ -38,7 +42,7 @@ def play(stage: Stage) -> None:
     people.log_in_staff(stage)
     stage.chapter("员工登录")
     stage.expect("项目经理的第二因子", stage.manager.get("/admin/v1/me")["second_factor"], True)
-    stage.tell("项目经理、管理员和收费员用密码加动态验证码登录，客服用密码登录。")
+    stage.tell("项目经理、管理员和收费员用密码加动态验证码登录，客服和保安用密码登录。")
     start = ending.begin(stage)
     billing.play_monthly(stage)
     new_flats = roster.play(stage)
@@ -47,6 +51,7 @@ def play(stage: Stage) -> None:
     orders = paying.play(stage, home, bills)
     mishap = paying.play_mishaps(stage, orders)
     saver = play_money_day(stage, home, orders[0])
+    gate_day.play(stage, lot.play(stage, home, people.neighbour(stage, IN_ARREARS)))
     ending.play(stage, start, home, orders, mishap)
     prepaying.play_next_month(stage, saver)
     ending.check(stage)

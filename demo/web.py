@@ -11,6 +11,11 @@ from uuid import uuid4
 TIMEOUT_S = 20.0
 
 
+def json_bytes(body: Any) -> bytes:
+    """A body as it goes over the wire."""
+    return json.dumps(body).encode()
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Status and body; `json` of an empty body is None."""
@@ -44,14 +49,16 @@ class Web:
         """The same address for whoever holds `token`."""
         return replace(self, token=token)
 
-    def ask(self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, key: str = "") -> Answer:
-        """One call, whatever it answers; POSTs carry an Idempotency-Key."""
+    def ask(
+        self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, key: str = "", signed: str = ""
+    ) -> Answer:
+        """One call, whatever it answers; POSTs carry an Idempotency-Key, a device's calls their signature."""
         headers = {"Content-Type": "application/json" if raw is None else "application/octet-stream"}
         if method == "POST":
             headers["Idempotency-Key"] = key or uuid4().hex
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        data = raw if body is None else json.dumps(body).encode()
+        if self.token or signed:
+            headers["Authorization"] = signed or f"Bearer {self.token}"
+        data = raw if body is None else json_bytes(body)
         request = urllib.request.Request(f"{self.url}{quote(path, safe='/?=&%-_.:')}", data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:

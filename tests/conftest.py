@@ -5,6 +5,8 @@ template. A test may be `async def`: it runs in the session's loop, where the se
 """
 
 import asyncio
+import hashlib
+import hmac
 import importlib.util
 import inspect
 import json
@@ -28,10 +30,11 @@ import aiohttp
 import asyncpg
 import pytest
 from sanic import Sanic
+from yarl import URL
 
 from backend.composition import APPROVALS, MODELS, build_app
 from backend.kernel import failpoints
-from backend.kernel.clock import FrozenClock, SharedClock, read_offset_s, write_offset_s
+from backend.kernel.clock import Clock, FrozenClock, SharedClock, SystemClock, read_offset_s, write_offset_s
 from backend.kernel.config import Settings
 from backend.kernel.db import Database
 from backend.kernel.embedded_postgres import PostgresServer, start_postgres
@@ -297,13 +300,23 @@ class Answered:
         return str(self.json["error"]["code"])
 
 
+def signed(token: str, method: str, path: str, body: bytes, *, at: datetime) -> str:
+    """The Authorization header of a device, written anew from the description of the form."""
+    device, secret = token[2:38], token[39:]
+    timestamp, nonce = str(int(at.timestamp())), uuid4().hex
+    text = f"{method}\n{path}\n{timestamp}\n{nonce}\n{hashlib.sha256(body).hexdigest()}"
+    signature = hmac.new(secret.encode(), text.encode(), "sha256").hexdigest()
+    return f"LINLI-HMAC-SHA256 device={device},timestamp={timestamp},nonce={nonce},signature={signature}"
+
+
 @dataclass(frozen=True)
 class Client:
-    """An HTTP client of the served app; `token` is a session token."""
+    """An HTTP client of the served app; `token` is a session token, or `d_<device>_<secret>` of a device that signs."""
 
     url: str
     session: aiohttp.ClientSession
     token: str | None = None
+    clock: Clock = SystemClock()
 
     def of(self, token: str | None) -> "Client":
         """The same client, logged in by `token`."""
@@ -319,11 +332,16 @@ class Client:
         raw: bytes | None = None,
     ) -> Answered:
         sent = dict(headers or {})
-        if self.token:
-            sent["Authorization"] = f"Bearer {self.token}"
         data = raw
         if body is not None:
             data, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
+        if self.token and self.token.startswith("d_"):
+            sent.setdefault(
+                "Authorization",
+                signed(self.token, method, URL(self.url + path).raw_path_qs, data or b"", at=self.clock.now()),
+            )
+        elif self.token:
+            sent["Authorization"] = f"Bearer {self.token}"
         async with self.session.request(method, self.url + path, data=data, headers=sent) as answer:
             return Answered(answer.status, answer.headers, await answer.read())
 
@@ -358,7 +376,7 @@ async def _stop(app: Any, server: Any, session: aiohttp.ClientSession) -> None:
 def client(res: Resources, run: Run) -> Iterator[Client]:
     """A client of the app over `res`."""
     app, server, session = run(_serve(res))
-    yield Client(res.settings.public_url, session)
+    yield Client(res.settings.public_url, session, clock=res.clock)
     run(_stop(app, server, session))
 
 
@@ -366,5 +384,5 @@ def client(res: Resources, run: Run) -> Iterator[Client]:
 def sandbox_client(sandbox_res: Resources, run: Run) -> Iterator[Client]:
     """A client of the app over `sandbox_res`; the sandbox can call it back."""
     app, server, session = run(_serve(sandbox_res))
-    yield Client(sandbox_res.settings.public_url, session)
+    yield Client(sandbox_res.settings.public_url, session, clock=sandbox_res.clock)
     run(_stop(app, server, session))

@@ -77,6 +77,13 @@ OPEN_OF = f"""
      LIMIT 200
 """
 
+# Index bill_house.
+OLDEST_DUE = """
+    SELECT min(b.due_on)
+      FROM bill b JOIN billing_run r ON r.id = b.run_id AND r.state = 'PUBLISHED'
+     WHERE b.house_id = $1 AND b.state IN ('ISSUED', 'PARTLY_PAID')
+"""
+
 ISSUED_IN = """
     SELECT count(*)
       FROM bill b JOIN billing_run r ON r.id = b.run_id AND r.state = 'PUBLISHED'
@@ -155,6 +162,12 @@ async def open_of(
 ) -> list[Record]:
     """What is still to be paid for these houses or by this person, the longest due first; at most 200 bills."""
     return await db.fetch(OPEN_OF, list(communities), list(house_ids), person_id, list(OPEN_BILLS))
+
+
+async def oldest_due_on(db: Reader, house_id: UUID) -> date | None:
+    """The last day to pay of the house's oldest open bill; None where nothing is open."""
+    found: date | None = await db.fetchval(OLDEST_DUE, house_id)
+    return found
 
 
 async def require_in(db: Reader, community_id: UUID, *, bill_ids: Sequence[UUID]) -> None:

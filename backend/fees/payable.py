@@ -30,11 +30,11 @@ class AlreadyPaid(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """What a bill (or a top-up, which belongs to no item) costs now, in fen, read under its lock."""
+    """What a bill (a top-up, which belongs to no item; a stay, which belongs to no house) costs now, under its lock."""
 
     payable_id: UUID
     community_id: UUID
-    house_id: UUID
+    house_id: UUID | None
     item_id: UUID | None
     principal_fen: int
     late_fee_fen: int

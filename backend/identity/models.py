@@ -65,20 +65,6 @@ class WechatUser(Model):
         table = "wechat_user"
 
 
-class Device(Model):
-    """A gate, camera or meter (设备), known by the hash of its key."""
-
-    id = fields.UUIDField(primary_key=True)
-    community_id = fields.UUIDField()
-    name = fields.TextField()
-    token_hash = fields.BinaryField()
-    created_at = fields.DatetimeField()
-    revoked_at = fields.DatetimeField(null=True)
-
-    class Meta:
-        table = "device"
-
-
 class PersonalConsent(Model):
     """A consent to a use of personal data (个人信息授权), by purpose and version of the text."""
 

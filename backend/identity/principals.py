@@ -17,7 +17,6 @@ from backend.kernel.errors import Unauthenticated
 from backend.kernel.resources import Resources
 
 SLIDE_STEPS = 7
-DEVICE_PERMISSION = "device"
 
 RESIDENT = """
     SELECT s.wechat_user_id, s.expires_at, u.person_id, t.house_id, t.community_id, t.role
@@ -42,8 +41,6 @@ STAFF = """
      GROUP BY s.token_hash, m.id, r.role, r.community_id
 """
 
-DEVICE = "SELECT id, community_id FROM device WHERE token_hash = $1 AND revoked_at IS NULL"
-
 
 async def authenticate(res: Resources, token: str, request_id: str) -> Principal:
     """The principal behind a bearer token; raises Unauthenticated for one that is unknown, ended or expired."""
@@ -53,8 +50,6 @@ async def authenticate(res: Resources, token: str, request_id: str) -> Principal
         return await _resident(res.db, token_hash, now, request_id)
     if token.startswith(sessions.PREFIX["staff"]):
         return await _staff(res.db, token_hash, now, request_id)
-    if token.startswith(sessions.DEVICE_PREFIX):
-        return await _device(res.db, token_hash, request_id)
     raise Unauthenticated
 
 
@@ -86,16 +81,6 @@ async def _staff(db: Database, token_hash: bytes, now: datetime, request_id: str
         grants=roles.grants(held, second_factor=first["second_factor"]),
         second_factor=first["second_factor"],
         company_id=first["company_id"],
-        request_id=request_id,
-    )
-
-
-async def _device(db: Database, token_hash: bytes, request_id: str) -> Principal:
-    row = _first(await db.fetch(DEVICE, token_hash))
-    return Principal(
-        kind=Kind.DEVICE,
-        id=row["id"],
-        grants={DEVICE_PERMISSION: frozenset({row["community_id"]})},
         request_id=request_id,
     )
 

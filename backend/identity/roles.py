@@ -44,6 +44,17 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "roster.import": frozenset({A, M}),
     "roster.export": frozenset({A, M}),
     "roster.release": frozenset({A, M}),
+    # Devices: who registers one is shown its secret.
+    "device.read": frozenset({A, M, E}),
+    "device.manage": frozenset({A}),
+    # Parking: prices take a second person; `guard` is the console at the gate.
+    "parking.read": ALL,
+    "parking.edit": frozenset({A, M}),
+    "parking.tariff_propose": frozenset({A, M}),
+    "parking.tariff_approve": frozenset({A, M}),
+    "parking.card": frozenset({A, M, S}),
+    "parking.stays": frozenset({A, M, S, G}),
+    "parking.guard": frozenset({A, M, G}),
     # Fees: items, runs, bills; prices and voids take a second person.
     "fees.read": frozenset({A, M, C, S, R}),
     "fees.edit": frozenset({A, M}),

@@ -16,7 +16,6 @@ from backend.kernel.db import Tx
 SessionKind = Literal["resident", "staff"]
 LIFETIME: dict[SessionKind, timedelta] = {"resident": timedelta(days=7), "staff": timedelta(hours=12)}
 PREFIX: dict[SessionKind, str] = {"resident": "r_", "staff": "s_"}
-DEVICE_PREFIX = "d_"
 
 INSERT = """
     INSERT INTO session (token_hash, kind, wechat_user_id, staff_id, second_factor, created_at, expires_at)

@@ -31,6 +31,16 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request that a device has signed, as it came: path with query, and what follows the scheme's name."""
+
+    method: str
+    target: str
+    credentials: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Tie:
     """A current tie of a person to a house (住户关系)."""
 
@@ -91,6 +101,13 @@ class Principal:
             owner=tuple(tie.house_id for tie in self.ties if tie.role == "owner"),
             tenant=tuple(tie.house_id for tie in self.ties if tie.role == "tenant"),
         )
+
+    @property
+    def device_id(self) -> UUID:
+        """The device; raises Forbidden for anybody else."""
+        if self.kind is not Kind.DEVICE or self.id is None:
+            raise Forbidden
+        return self.id
 
     def tie(self, house_id: UUID) -> Tie:
         """The tie to `house_id`; NotFound where there is none, whether the house exists or not."""

@@ -8,6 +8,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,18 +20,30 @@ from sanic.exceptions import NotFound as RouteNotFound
 from sanic.response import raw as raw_response
 
 from backend.kernel import log, metrics, problems
-from backend.kernel.auth import ANONYMOUS, Principal
-from backend.kernel.errors import AppError, BadRequest, Invalid, NotFound, TooLarge, Unavailable
+from backend.kernel.auth import ANONYMOUS, Principal, SignedRequest
+from backend.kernel.errors import AppError, BadRequest, Forbidden, Invalid, NotFound, TooLarge, Unavailable
 from backend.kernel.failpoints import failpoint
-from backend.kernel.http import Call, Reply, Route
+from backend.kernel.http import Call, Reply, Route, Stream
 from backend.kernel.resources import Resources
 
 Authenticate = Callable[[Resources, str, str], Awaitable[Principal]]
+Verify = Callable[[Resources, SignedRequest, str], Awaitable[Principal]]
+SIGNED_SCHEME = "linli-hmac-sha256"
 MAX_BODY = 1 << 20
 MAX_DEPTH = 20
 _REQUEST_ID = re.compile(r"[0-9A-Za-z_.-]{8,64}")
 _KEY = re.compile(r"[\x21-\x7e]{1,64}")
 _JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """How a principal is known: by a bearer token, or by the signature of a request."""
+
+    authenticate: Authenticate
+    verify: Verify
+
+
 _SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -40,7 +53,7 @@ _SECURITY_HEADERS = {
 logger = log.get_logger("http")
 
 
-def attach(app: Sanic[Any, Any], routes: Iterable[Route], res: Resources, authenticate: Authenticate) -> None:
+def attach(app: Sanic[Any, Any], routes: Iterable[Route], res: Resources, doors: Doors) -> None:
     """Give every route to Sanic. A route without a permission does not start (ValueError)."""
     app.config.REQUEST_MAX_SIZE = MAX_BODY
     app.config.REQUEST_MAX_HEADER_SIZE = 16_384
@@ -54,7 +67,7 @@ def attach(app: Sanic[Any, Any], routes: Iterable[Route], res: Resources, authen
         if not route.permission:
             raise ValueError(f"{route.method} {route.path} declares no permission")
         app.add_route(
-            _handler_of(route, res, authenticate),
+            _handler_of(route, res, doors),
             route.template,
             methods=[route.method],
             name=re.sub(r"\W+", "_", f"{route.method}_{route.path}"),
@@ -64,20 +77,22 @@ def attach(app: Sanic[Any, Any], routes: Iterable[Route], res: Resources, authen
         )
 
 
-def _handler_of(
-    route: Route, res: Resources, authenticate: Authenticate
-) -> Callable[..., Coroutine[Any, Any, HTTPResponse]]:
+def _handler_of(route: Route, res: Resources, doors: Doors) -> Callable[..., Coroutine[Any, Any, HTTPResponse | None]]:
     deadline_s = None if route.upload_bytes else res.settings.request_timeout_s
 
-    async def handle(request: Request, **path: str) -> HTTPResponse:
+    async def handle(request: Request, **path: str) -> HTTPResponse | None:
         request_id = request_id_of(request)
         started = time.monotonic()
-        status = 500
+        status, response = 500, None
         with log.bound(request_id=request_id):
             try:
                 async with asyncio.timeout(deadline_s):
-                    answer = await _answer(route, res, authenticate, request, request_id, path)
-                response = _response(route, answer)
+                    answer = await _answer(route, res, doors, request, request_id, path)
+                if isinstance(answer, Stream):
+                    status = 200
+                    await _send(request, answer, request_id)
+                else:
+                    response = _response(route, answer)
             except AppError as error:
                 response = error_response(error, request_id)
             except TimeoutError:
@@ -85,11 +100,11 @@ def _handler_of(
             except Exception:  # house: the HTTP edge
                 logger.exception("request_failed", route=route.path)
                 response = error_response(AppError(), request_id)
-            status = response.status
+            status = status if response is None else response.status
             seconds = time.monotonic() - started
             metrics.http_request_s.labels(route.method, route.path, str(status)).observe(seconds)
             logger.info("request", method=route.method, route=route.path, status=status, ms=round(seconds * 1000, 1))
-        return _finish(response, request_id)
+        return None if response is None else _finish(response, request_id)
 
     return handle
 
@@ -97,13 +112,13 @@ def _handler_of(
 async def _answer(
     route: Route,
     res: Resources,
-    authenticate: Authenticate,
+    doors: Doors,
     request: Request,
     request_id: str,
     path: Mapping[str, str],
-) -> BaseModel | Reply:
+) -> BaseModel | Reply | Stream:
     client_ip = client_ip_of(request, res.settings.trusted_proxies)
-    principal = await _principal(res, authenticate, request, request_id)
+    principal = await _principal(route, res, doors, request, request_id)
     if route.rate is not None:
         await res.limiter.check(route.rate, str(principal.id or client_ip))
     principal.may(route.permission)
@@ -128,11 +143,18 @@ async def _answer(
     return answer
 
 
-async def _principal(res: Resources, authenticate: Authenticate, request: Request, request_id: str) -> Principal:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+async def _principal(route: Route, res: Resources, doors: Doors, request: Request, request_id: str) -> Principal:
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == SIGNED_SCHEME:
+        if route.upload_bytes is not None:
+            # What streams in is not read before it is known who sends it.
+            raise Forbidden
+        target = request.path + (f"?{request.query_string}" if request.query_string else "")
+        signed = SignedRequest(request.method, target, given.strip(), request.body or b"")
+        return await doors.verify(res, signed, request_id)
+    if scheme.lower() != "bearer" or not given:
         return ANONYMOUS
-    return await authenticate(res, token.strip(), request_id)
+    return await doors.authenticate(res, given.strip(), request_id)
 
 
 async def _body(route: Route, request: Request) -> bytes:
@@ -218,6 +240,16 @@ def _uuid(text: str) -> UUID:
     if str(value) != text.lower():
         raise NotFound
     return value
+
+
+async def _send(request: Request, stream: Stream, request_id: str) -> None:
+    """Send a stream to its end; a client that hangs up ends it by cancelling the handler."""
+    response = await request.respond(
+        content_type=stream.content_type, headers={**_SECURITY_HEADERS, "X-Request-ID": request_id}
+    )
+    async for chunk in stream.chunks:
+        await response.send(chunk)
+    await response.eof()
 
 
 def _response(route: Route, answer: BaseModel | Reply) -> HTTPResponse:

@@ -6,7 +6,7 @@ argument), one call, present.
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Generic, TypeVar
@@ -64,6 +64,14 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer that goes on: chunks as they come, server-sent events unless said otherwise. It ends by itself."""
+
+    chunks: AsyncIterator[bytes]
+    content_type: str = "text/event-stream"
+
+
+@dataclass(frozen=True, slots=True)
 class Call(Generic[B, Q]):
     """One authorised, parsed request."""
 
@@ -98,7 +106,7 @@ class Call(Generic[B, Q]):
         return await self.res.db.transact(claimed)
 
 
-Handler = Callable[[Call[Any, Any]], Awaitable[BaseModel | Reply]]
+Handler = Callable[[Call[Any, Any]], Awaitable[BaseModel | Reply | Stream]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ class Code(StrEnum):
 
     RECEIVABLE = "receivable"
     INCOME = "income"
+    PARKING_INCOME = "parking_income"
     CLEARING = "clearing"
     SUSPENSE = "suspense"
     PREPAID = "prepaid"
@@ -50,6 +51,7 @@ class Title:
 CHART: Mapping[Code, Title] = {
     Code.RECEIVABLE: Title("应收账款", Side.DEBIT, "house"),
     Code.INCOME: Title("收费收入", Side.CREDIT, "fee_item"),
+    Code.PARKING_INCOME: Title("停车收入", Side.CREDIT, "parking_lot"),
     Code.CLEARING: Title("渠道清算", Side.DEBIT, "merchant"),
     Code.SUSPENSE: Title("待查款项", Side.CREDIT, "merchant"),
     Code.PREPAID: Title("预收款", Side.CREDIT, "prepaid_account"),

@@ -45,8 +45,9 @@ class ResidentLogin:
 class Demo:
     """What the demo data holds.
 
-    `pay_code` is the paper code of the first house, which owes. `base_offset_s` is the shared clock's offset before
-    history was played, `played_until` the last payday played.
+    `pay_code` is the paper code of the first house, which owes. `cameras` has for each direction the path, with its
+    secret, to which the camera of the car park pushes. `base_offset_s` is the shared clock's offset before history was
+    played, `played_until` the last payday played.
     """
 
     base_offset_s: int
@@ -62,6 +63,8 @@ class Demo:
     alipay_app_id: str = ""
     alipay_merchant_id: str = ""
     pay_code: str = ""
+    lot_id: str = ""
+    cameras: dict[str, str] = field(default_factory=dict, repr=False)
     played_until: str = ""
     complete: bool = False
 

@@ -26,6 +26,7 @@ from backend.property.communities import Community
 from backend.property.houses import Features, House
 from backend.property.kinds import HouseKind
 from backend.property.occupancy import Listed
+from backend.seeding import car_park
 from backend.seeding.alipay import AlipayAccount
 from backend.seeding.demo_file import StaffLogin
 from backend.seeding.town import Resident, Spot
@@ -99,6 +100,9 @@ async def found(
             await _charge(tx, res, community_id, fee, team, billed_from)
         await _open_accounts(tx, res, company_id, accounts)
         await _collect_by_alipay(tx, res, company_id, alipay)
+        await car_park.lay_out(
+            tx, res, community_id, manager=_actor(team, "manager"), administrator=_actor(team, "admin")
+        )
 
     await res.db.transact(work)
 
@@ -193,6 +197,10 @@ async def _move_in(
     await occupancy.bind_many(tx, community_id=community_id, listed=listed)
 
 
+def _actor(team: Mapping[str, UUID], login: str) -> Actor:
+    return Actor("staff", team[login], None)
+
+
 async def _charge(
     tx: Tx,
     res: Resources,
@@ -203,7 +211,7 @@ async def _charge(
 ) -> None:
     """One item whose price the manager proposes and the administrator approves."""
     code, name, kind, formula, houses_of, liable, rate_micro = fee
-    manager, administrator = Actor("staff", team["manager"], None), Actor("staff", team["admin"], None)
+    manager, administrator = _actor(team, "manager"), _actor(team, "admin")
     new = NewItem(
         code=code, name=name, type=kind, nature=Nature.RECURRING, formula=formula, cycle_months=1, prepaid=True,
         lead_days=0, due_days=25, rounding=Rounding.HALF_UP, rounding_unit=RoundingUnit.FEN,

@@ -21,6 +21,8 @@ WITHOUT_MODEL = {
     "GET /admin/v1/roster-template",
     "GET /admin/v1/houses/{house_id}/pay-code.svg",
     "GET /admin/v1/communities/{community_id}/pay-code-sheet",
+    "POST /device/v1/cameras/{vendor}/{device_id}/{key}",
+    "GET /api/v1/parking-lots/{lot_id}/free-spaces",
     "GET /p/{pay_code}",
     "GET /p/{pay_code}/wechat",
     "POST /p/{pay_code}/orders",

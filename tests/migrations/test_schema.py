@@ -23,9 +23,11 @@ COLUMNS = """
 WITHOUT_MODEL = {
     "audit_seal",
     "data_key",
+    "device_nonce",
     "family_code",
     "idempotency",
     "login_guard",
+    "parking_wildcard",
     "session",
     "staff_role",
     "staff_wechat_code",

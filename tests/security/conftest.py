@@ -65,7 +65,7 @@ async def serving(
     res = await _open(settings, box.clock)
     app, server, session = await _serve(res)
     try:
-        yield Served(res, Client(settings.public_url, session), box, urls)
+        yield Served(res, Client(settings.public_url, session, clock=box.clock), box, urls)
     finally:
         await _stop(app, server, session)
         await res.close()

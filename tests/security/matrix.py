@@ -602,7 +602,93 @@ REFUNDS = {
     ),
 }  # fmt: skip
 
+DEVICES = {
+    "GET /admin/v1/devices": row(
+        "device.read", "13333333 3Y333YY oo3", Y="device a", admin="device a b_device b", neighbour="b_device b",
+        rival="c_device c",
+    ),
+    "POST /admin/v1/devices": row("device.manage", "13333333 333333Y 443", status=201, writes="device audit_entry"),
+    "POST /admin/v1/devices/{device_id}/secret": row(
+        "device.manage", "13333333 333333Y 443", writes="device audit_entry"
+    ),
+    "POST /admin/v1/devices/{device_id}/revoke": row(
+        "device.manage", "13333333 333333Y 443", writes="device audit_entry"
+    ),
+    "GET /device/v1/commands": row("device", "1333333o 3333333 333"),
+    "POST /device/v1/commands/{command_id}/acknowledgement": row(
+        "device", "1333333Y 3333333 333", writes="device_command audit_entry outbox"
+    ),
+}  # fmt: skip
+
+LOT = "/admin/v1/parking-lots/{lot_id}"
+STAYS = "/admin/v1/parking-stays/{session_id}"
+ENTRY = "parking_session parking_wildcard parking_event"
+
+PARKING = {
+    "GET /admin/v1/parking-lots": row(
+        "parking.read", "13333333 YYYYYYY oo3", Y="lot a", admin="lot a b_lot b", neighbour="b_lot b", rival="c_lot c"
+    ),
+    "POST /admin/v1/communities/{community_id}/parking-lots": row(
+        "parking.edit", "13333333 33333YY 443", status=201, writes="parking_lot audit_entry idempotency"
+    ),
+    f"PUT {LOT}": row("parking.edit", "13333333 33333YY 443", writes="parking_lot audit_entry"),
+    f"GET {LOT}/lanes": row("parking.read", "13333333 YYYYYYY 443", Y="lot device"),
+    f"POST {LOT}/lanes": row(
+        "parking.edit", "13333333 33333YY 443", status=201, writes="parking_lane audit_entry idempotency"
+    ),
+    f"GET {LOT}/tariffs": row("parking.read", "13333333 YYYYYYY 443", Y="tariff"),
+    f"POST {LOT}/tariffs": row(
+        "parking.tariff_propose", "13333333 33333YY 443", status=202, writes="approval audit_entry idempotency"
+    ),
+    f"POST {LOT}/tariffs/what-if": row("parking.tariff_propose", "13333333 33333YY 443"),
+    "POST /admin/v1/approvals/{approval_id}/decision #parking tariff": row(
+        "staff.self", "13333333 44444YY 444", writes="approval parking_tariff audit_entry"
+    ),
+    f"GET {LOT}/cards": row("parking.card", "13333333 33Y33YY 443", Y="card house next_card next_house"),
+    f"POST {LOT}/cards": row(
+        "parking.card", "13333333 33Y33YY 443", status=201,
+        writes="parking_card parking_card_vehicle parking_vehicle audit_entry idempotency",
+    ),
+    "POST /admin/v1/parking-cards/{card_id}/cancel": row(
+        "parking.card", "13333333 33Y33YY 443", writes="parking_card parking_card_vehicle audit_entry"
+    ),
+    f"POST {LOT}/list-entries": row(
+        "parking.edit", "13333333 33333YY 443", status=201,
+        writes="parking_list_entry parking_vehicle audit_entry idempotency",
+    ),
+    f"GET {LOT}/stays": row("parking.stays", "13333333 Y3Y33YY 443", Y="stay next_stay lot"),
+    f"GET {STAYS}": row("parking.stays", "13333333 Y3Y33YY 443", Y="stay lot"),
+    f"POST {LOT}/lanes/{{lane_id}}/open": row(
+        "parking.guard", "13333333 Y3333YY 443", writes=f"{ENTRY} device_command audit_entry idempotency"
+    ),
+    f"POST {LOT}/open-all": row("parking.guard", "13333333 Y3333YY 443", writes="device_command audit_entry"),
+    f"POST {STAYS}/correct": row("parking.guard", "13333333 Y3333YY 443", writes=f"{ENTRY} audit_entry"),
+    f"POST {STAYS}/match": row("parking.guard", "13333333 Y3333YY 443", writes=f"{ENTRY} device_command audit_entry"),
+    f"POST {STAYS}/void": row("parking.guard", "13333333 Y3333YY 443", writes=f"{ENTRY} audit_entry"),
+    f"POST {STAYS}/quote": row(
+        "parking.stays", "13333333 Y3Y33YY 443", writes="parking_quote parking_session parking_event"
+    ),
+    f"POST {STAYS}/plate": row("parking.guard", "13333333 Y3333YY 443", writes="audit_entry"),
+    "GET /api/v1/parking-lots": row("resident", "1oooYYY3 3333333 333", Y="lot a", stranger="lot a"),
+    "GET /api/v1/parking-lots/{lot_id}/free-spaces": row("resident", "14Y4YYY3 3333333 333"),
+    "GET /api/v1/parking-vehicles": row(
+        "resident", "13oooYY3 3333333 333", Y="vehicle house", stranger="next_vehicle next_house"
+    ),
+    "GET /api/v1/parking-stays": row("resident", "13oooYY3 3333333 333", Y="stay lot", stranger="next_stay lot"),
+    # Whoever knows a plate may ask what it owes, and pay for it.
+    "POST /api/v1/parking-quotes": row(
+        "resident", "1YYYYYY3 3333333 333", writes="parking_quote parking_session parking_event"
+    ),
+    "POST /api/v1/parking-quotes/{quote_id}/payments": row(
+        "resident", "13YYYYY3 3333333 333", status=201,
+        writes="payment_order payment_line payment_attempt audit_entry idempotency",
+    ),
+    "POST /device/v1/sightings": row("device", "1333333Y 3333333 333", writes=f"device_event {ENTRY}"),
+    # The secret in a camera's address opens it, and nothing else does. Who signs does not stream.
+    "POST /device/v1/cameras/{vendor}/{device_id}/{key}": row("public", "44444443 4444444 444"),
+}  # fmt: skip
+
 MATRIX: Mapping[str, Row] = {
     **SYSTEM, **RESIDENTS, **PREPAID, **OWN_ACCOUNT, **STAFF, **PROPERTY, **ROSTER, **FEES, **MESSAGES, **PAYMENTS,
-    **COUNTER, **RECONCILIATION, **REFUNDS,
+    **COUNTER, **RECONCILIATION, **REFUNDS, **DEVICES, **PARKING,
 }  # fmt: skip

@@ -11,9 +11,11 @@ from pydantic import ValidationError
 from sanic import Sanic
 
 from backend.composition import ROUTES
+from backend.devices.signing import verify
 from backend.identity.principals import authenticate
 from backend.kernel import edge, failpoints
 from backend.kernel.config import Mode, Settings
+from backend.kernel.edge import Doors
 from backend.kernel.errors import Unavailable
 from backend.kernel.http import Route
 from backend.kernel.resources import Resources
@@ -48,7 +50,7 @@ async def anything(_call: Any) -> Any:
 def test_a_route_without_a_permission_does_not_start(res: Resources, permission: Any) -> None:
     route = Route("GET", "/api/v1/secret", anything, permission, "forgotten")
     with pytest.raises(ValueError, match="declares no permission"):
-        edge.attach(Sanic(f"t_{uuid4().hex}"), (route,), res, authenticate)
+        edge.attach(Sanic(f"t_{uuid4().hex}"), (route,), res, Doors(authenticate, verify))
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json"])

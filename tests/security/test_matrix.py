@@ -14,7 +14,9 @@ from backend.kernel.http import Route
 from tests.conftest import Answered
 from tests.security import (
     requests_counter,
+    requests_devices,
     requests_money,
+    requests_parking,
     requests_prepaid,
     requests_reconcile,
     requests_refunds,
@@ -27,7 +29,9 @@ from tests.security.world import PRINCIPALS, SIDES, Who, World
 
 REGISTERED = (
     requests_counter,
+    requests_devices,
     requests_money,
+    requests_parking,
     requests_prepaid,
     requests_reconcile,
     requests_refunds,

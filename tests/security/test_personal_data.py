@@ -135,7 +135,9 @@ async def test_every_sealed_column_opens_in_its_own_row_alone(res: Resources, ur
     columns = [tuple(record) for record in await connection.fetch(SEALED_COLUMNS)]
     await connection.close()
     assert {f"{table}.{column}" for table, column in columns} == {
-        "merchant.api_v3_key_sealed", "merchant.private_key_sealed", "person.name_sealed", "person.phone_sealed",
+        "device.previous_sealed", "device.secret_sealed", "device_event.body_sealed", "parking_session.plate_sealed",
+        "parking_vehicle.plate_sealed", "merchant.api_v3_key_sealed",
+        "merchant.private_key_sealed", "person.name_sealed", "person.phone_sealed",
         "refund.redirect_sealed", "staff.totp_pending_sealed", "staff.totp_secret_sealed", "wechat_app.secret_sealed",
         "wechat_user.session_key_sealed",
     }  # fmt: skip

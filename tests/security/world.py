@@ -29,9 +29,10 @@ from payments import merchants, orders
 from payments.merchant_keys import Keys
 from payments.orders import Payer
 from payments.payables import Kind, Wish
-from tests import factories, factories_fees, factories_payments, vectors
+from tests import factories, factories_devices, factories_fees, factories_parking, factories_payments, vectors
 from tests.conftest import Client, Sandbox
 from tests.factories import Community
+from tests.factories_parking import Lot
 from tests.security.witness import Witness
 
 MINI, OFFICIAL, RIVAL_MINI = factories.APPID, "wx0ff1c1a1acc00047", "wx0ff1c1a1acc00999"
@@ -95,6 +96,7 @@ class World:
     texts: dict[str, str] = field(default_factory=dict)
     sides: dict[str, str] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)
+    lots: dict[str, Lot] = field(default_factory=dict)
     witness: Witness = field(init=False)
     _count: int = 0
 
@@ -133,6 +135,7 @@ async def build(res: Resources, client: Client, sandbox: Sandbox) -> World:
     await _messages(world)
     await _approvals(world)
     await _roster(world)
+    await _parking(world)
     return world
 
 
@@ -152,13 +155,13 @@ async def _places(world: World) -> None:
         world.name(f"{prefix}unit", place.unit_id, side)
         world.name(f"{prefix}house", await factories.house(res, place, "101"), "house" if letter == "a" else side)
     world.name("next_house", await factories.house(res, a, "102"), "next")
-    token = f"d_{secrets.token_urlsafe(32)}"
-    await res.db.execute(
-        "INSERT INTO device (id, community_id, name, token_hash, created_at) VALUES ($1, $2, '东门', $3, $4)",
-        uuid7(res.clock.now()), a.id, hashlib.sha256(token.encode()).digest(), res.clock.now(),
-    )  # fmt: skip
+    for prefix, letter, side in (("", "a", "ours"), ("b_", "b", "b"), ("c_", "c", "c")):
+        made = await factories_devices.device(res, world.places[letter])
+        world.name(f"{prefix}device", made.id, side)
+        world.secrets.append(made.secret)
+        if letter == "a":
+            world.who["device"] = Who("device", made.token, made.id)
     world.who["nobody"] = Who("nobody", None)
-    world.who["device"] = Who("device", token)
 
 
 async def _residents(world: World) -> None:
@@ -373,6 +376,35 @@ async def _messages(world: World) -> None:
             audit.record(tx, SYSTEM, action="test.marked", target=f"marker:{at}", community_id=world.places[at].id)
 
         await res.db.transact(mark)
+
+
+async def _parking(world: World) -> None:
+    """A lot at each place with a car of each house in it, under a card; the world's device sees an entry of ours."""
+    res = world.res
+    for prefix, letter, side in (("", "a", "ours"), ("b_", "b", "b"), ("c_", "c", "c")):
+        lot = world.lots[letter] = await factories_parking.lot(res, world.places[letter])
+        world.name(f"{prefix}lot", lot.id, side)
+        tariff = await res.db.fetchval("SELECT id FROM parking_tariff WHERE lot_id = $1", lot.id)
+        world.name(f"{prefix}tariff", tariff, side)
+    device = factories_devices.Device(world.ids["device"], "")
+    world.ids["lane"] = await factories_parking.lane(world.lots["a"], device, name="北门入口")
+    for number, (prefix, letter, house, side) in enumerate(
+        (("", "a", "house", "house"), ("next_", "a", "next_house", "next"), ("b_", "b", "b_house", "b"),
+         ("c_", "c", "c_house", "c"))
+    ):  # fmt: skip
+        lot, plate = world.lots[letter], f"粤B1000{number}"
+        if letter != "a":
+            world.secrets.append(plate)
+        world.name(f"{prefix}card", await factories_parking.card(lot, [plate], house_id=world.ids[house]), side)
+        await lot.arrives(plate)
+        row = await res.db.fetchrow(
+            """SELECT s.id, s.vehicle_id FROM parking_session s JOIN parking_vehicle v ON v.id = s.vehicle_id
+                WHERE v.house_id = $1""",
+            world.ids[house],
+        )
+        assert row is not None
+        world.name(f"{prefix}stay", row["id"], side)
+        world.name(f"{prefix}vehicle", row["vehicle_id"], side)
 
 
 async def _prepaid(world: World) -> None:

@@ -97,3 +97,12 @@ async def test_a_paper_code_can_be_opened(demo: Demo, res: Resources, client: Cl
     assert "/p/" not in (await client.get("/")).body.decode()
     demo_file.write(res.settings.data_dir, replace(demo, pay_code="7QK2M9XRPA"))
     assert 'href="/p/7QK2M9XRPA"' in (await client.get("/")).body.decode()
+
+
+async def test_the_car_park_says_how_to_play_its_cameras(demo: Demo, res: Resources, client: Client) -> None:
+    cameras = {"in": "/device/v1/cameras/zhenshi/1/k<1", "out": "/device/v1/cameras/zhenshi/2/k2"}
+    demo_file.write(res.settings.data_dir, replace(demo, lot_id="lot-1", cameras=cameras))
+    page = (await client.get("/")).body.decode()
+    assert f"--url {res.settings.public_url}/device/v1/cameras/zhenshi/1/k&lt;1" in page
+    assert f"--out --url {res.settings.public_url}/device/v1/cameras/zhenshi/2/k2" in page
+    assert "lot-1" in page

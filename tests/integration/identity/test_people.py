@@ -13,7 +13,6 @@ from backend.kernel import checks
 from backend.kernel.audit import SYSTEM
 from backend.kernel.auth import STAFF_SELF
 from backend.kernel.crypto import SealError
-from backend.kernel.errors import Unauthenticated
 from backend.kernel.ids import uuid7
 from backend.kernel.resources import Resources
 from tests import factories
@@ -99,20 +98,6 @@ async def test_the_account_of_the_same_human_in_another_app_is_bound_with_it(res
     assert [row["person_id"] for row in bound] == [person.id]
     assert (await sign_in("third")).person_id == person.id
     assert official.person_id is None
-
-
-async def test_a_device_is_known_by_its_key_until_it_is_revoked(res: Resources) -> None:
-    place = await factories.community(res)
-    await res.db.execute(
-        """INSERT INTO device (id, community_id, name, token_hash, created_at)
-           VALUES ($1, $2, '东门', sha256('d_key'), $3)""",
-        uuid7(res.clock.now()), place.id, res.clock.now(),
-    )  # fmt: skip
-    known = await authenticate(res, "d_key", "r")
-    assert known.grants == {"device": frozenset({place.id})}
-    await res.db.execute("UPDATE device SET revoked_at = $1", res.clock.now())
-    with pytest.raises(Unauthenticated):
-        await authenticate(res, "d_key", "r")
 
 
 async def test_a_company_wide_role_reaches_communities_made_later_and_the_company_itself(res: Resources) -> None:

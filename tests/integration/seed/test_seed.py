@@ -12,10 +12,12 @@ from pydantic import SecretStr
 
 from backend import seed
 from backend.composition import CHECKS, HANDLERS
+from backend.devices import registry
 from backend.identity import staff_login
 from backend.kernel import checks, clock, passwords
 from backend.kernel.config import ConfigError, Mode, Settings
 from backend.kernel.resources import Resources
+from backend.parking import lots, tariffs
 from backend.property import houses
 from backend.seeding import demo_file, history, town
 from payments import merchants, ways
@@ -92,6 +94,22 @@ async def test_both_channels_collect_and_every_house_has_a_paper_code(
     house = await houses.of_pay_code(sandbox_res.db, demo.pay_code)
     assert house.community_id == community_id
     assert await sandbox_res.db.fetchval("SELECT count(*) FROM house WHERE pay_code IS NULL OR pay_code = ''") == 0
+
+
+async def test_the_car_park_takes_a_car_through_its_cameras(seeded_settings: Settings, sandbox_res: Resources) -> None:
+    """S3: its prices were proposed by one person and approved by another; the demo file has what the cameras need."""
+    await seed.seed(seeded_settings)
+    demo = demo_file.read(seeded_settings.data_dir)
+    assert demo is not None
+    (lot,) = await lots.in_communities(sandbox_res.db, [UUID(demo.community_id)])
+    assert (str(lot["id"]), lot["free_spaces"]) == (demo.lot_id, lot["spaces"])
+    assert {row["direction"] for row in await lots.lanes(sandbox_res.db, lot["id"])} == set(demo.cameras)
+    (version,) = await tariffs.of_lot(sandbox_res.db, lot["id"])
+    assert version["effective_from"] < START
+    for path in demo.cameras.values():
+        _, vendor, device_id, secret = path.rsplit("/", 3)
+        device = await registry.known(sandbox_res, UUID(device_id))
+        assert device is not None and (device.vendor, device.secret) == (vendor, secret)
 
 
 async def test_history_lies_in_the_past_of_the_shared_clock(seeded_settings: Settings, sandbox_res: Resources) -> None:

@@ -1,0 +1,75 @@
+"""The inbox of devices: an event is heard once by its device's own key, and answered the same when it is repeated.
+
+Devices repeat, reorder and come back after hours. The row is written first, so that of fifty deliveries at once one is
+worked and the others wait for its answer. The device's own count is kept for people; it may restart, so what orders
+events is when they happened. What the device said is sealed, because it may name a plate (I-24), and forgotten after
+KEPT.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from backend.devices.states import Outcome
+from backend.kernel.crypto import Context, Keyring
+from backend.kernel.db import Tx
+from backend.kernel.ids import uuid7
+
+KEPT = timedelta(days=90)
+
+# Index device_event_once. A repeat waits for the first one's commit.
+HEAR = """
+    INSERT INTO device_event (id, community_id, device_id, event_key, sequence, kind, happened_at, received_at,
+                              body_sealed, outcome)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'applied')
+        ON CONFLICT (device_id, event_key) DO NOTHING
+ RETURNING id
+"""
+
+ANSWERED = "SELECT id, answer, received_at FROM device_event WHERE device_id = $1 AND event_key = $2"
+
+CONCLUDE = "UPDATE device_event SET outcome = $2, reason = $3, answer = $4 WHERE id = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a device says: its own key for the event, its count where it keeps one, and the instant by its clock."""
+
+    event_key: str
+    kind: str
+    happened_at: datetime
+    sequence: int | None = None
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An event in the inbox. `answer` is set when it has been heard before, at `first_at`: nothing is to be done."""
+
+    id: UUID
+    answer: Mapping[str, Any] | None
+    first_at: datetime
+
+
+async def hear(tx: Tx, told: Told, *, keyring: Keyring, device_id: UUID, community_id: UUID) -> Heard:
+    """Write the event down; the answer it got where it has been heard before."""
+    event_id = uuid7(tx.now)
+    sealed = keyring.seal(told.body, Context("device_event", "body_sealed", event_id)) if told.body else None
+    new = await tx.fetchval(
+        HEAR, event_id, community_id, device_id, told.event_key, told.sequence, told.kind, told.happened_at, tx.now,
+        sealed,
+    )  # fmt: skip
+    if new is not None:
+        return Heard(event_id, None, tx.now)
+    before = await tx.fetchrow(ANSWERED, device_id, told.event_key)
+    assert before is not None, "the row that this one conflicts with is committed"
+    return Heard(before["id"], before["answer"] or {}, before["received_at"])
+
+
+async def conclude(
+    tx: Tx, heard: Heard, *, outcome: Outcome, answer: Mapping[str, Any], reason: str | None = None
+) -> None:
+    """Keep what became of an event and what the device is told."""
+    await tx.execute(CONCLUDE, heard.id, outcome.value, reason, dict(answer))
