@@ -30,7 +30,7 @@ PAST = """
            substr(sha256(convert_to('t' || n, 'UTF8')), 1, 16), t.id, s.entered_at, lane_in.id,
            s.entered_at + make_interval(secs => 60 + n * 7919 % 20000 + (n % 50 = 0)::integer * 200000), lane_out.id,
            s.entered_at, '\\x01'::bytea || decode(repeat('00', 48), 'hex')
-      FROM generate_series(1, $2::integer) AS n
+      FROM generate_series(1, $2::bigint) AS n
       JOIN parking_lot lot ON lot.id = $1
       JOIN parking_tariff t ON t.lot_id = lot.id
       JOIN parking_lane lane_in ON lane_in.lot_id = lot.id AND lane_in.direction = 'in'

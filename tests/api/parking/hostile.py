@@ -194,13 +194,14 @@ class Day:
 
     async def come(self, visit: Visit) -> None:
         """In by the lane; where the barrier does not open, the guard lifts it without a word to us."""
+        visit.comes_at = self.site.res.clock.now()
         if visit.fault is Fault.LOST_ENTRY:
             return
         await self.see("in", visit, **self._told(visit, Fault.MISREAD_ENTRY, Fault.CLOCK_ENTRY))
 
     async def go(self, visit: Visit) -> None:
         """Out by the lane: let out, paid for, or helped by the guard."""
-        visit.left_at = self.site.res.clock.now()
+        visit.goes_at = visit.left_at = self.site.res.clock.now()
         if visit.fault is Fault.LOST_EXIT:
             return
         told = self._told(visit, Fault.MISREAD_EXIT, Fault.CLOCK_EXIT)
@@ -289,6 +290,11 @@ class Day:
         await self._together("in", [(each, each.comes_at) for each in self.burst])
 
     async def go_together(self, _: None) -> None:
+        """Out within seconds as well; one by one where the guard has to help, as their entries are not known yet."""
+        if any(each.fault is Fault.OFFLINE for each in self.burst):
+            for each in self.burst:
+                await self.go(each)
+            return
         for each in self.burst:
             each.left_at = each.goes_at
         await self._together("out", [(each, each.goes_at) for each in self.burst])
