@@ -140,9 +140,10 @@ async def _lock(tx: Tx, communities: Sequence[UUID], device_id: UUID) -> Record:
     return row
 
 
-async def require(tx: Tx, *, community_id: UUID, device_id: UUID) -> None:
-    """NotFound unless the device is one of this community, and not revoked."""
-    await _lock(tx, (community_id,), device_id)
+async def require(tx: Tx, *, community_id: UUID, device_id: UUID) -> str:
+    """The vendor of a device; NotFound unless it is one of this community, and not revoked."""
+    vendor: str = (await _lock(tx, (community_id,), device_id))["vendor"]
+    return vendor
 
 
 async def in_communities(db: Reader, communities: Sequence[UUID], *, after: UUID | None, limit: int) -> list[Record]:

@@ -15,6 +15,7 @@ from backend.kernel.audit import Actor
 from backend.kernel.db import Database, Reader, Record, Tx
 from backend.kernel.errors import Conflict, NotFound
 from backend.kernel.ids import uuid7
+from backend.parking.cameras import vendors
 from backend.parking.states import Basis, Way
 
 FRESH_S = 1
@@ -170,10 +171,16 @@ async def add_lane(
     camera_device_id: UUID,
     barrier_device_id: UUID,
 ) -> Added:
-    """Add a lane with devices of the lot's community; NotFound, Conflict `device_revoked`, `lane_taken`."""
+    """Add a lane with devices of the lot's community.
+
+    Raises NotFound, Conflict `device_revoked`, `lane_taken`, and `barrier_needed` for a camera that does not open by
+    our answer and is to be its own barrier: nothing would open it (decision 0015).
+    """
     lot = await lock(tx, lot_id, communities=communities)
-    for device_id in {camera_device_id, barrier_device_id}:
-        await registry.require(tx, community_id=lot["community_id"], device_id=device_id)
+    vendor = await registry.require(tx, community_id=lot["community_id"], device_id=camera_device_id)
+    await registry.require(tx, community_id=lot["community_id"], device_id=barrier_device_id)
+    if camera_device_id == barrier_device_id and not vendors.opens_by_answer(vendor):
+        raise Conflict("这个品牌的相机不能按应答抬杆，请为车道另外登记一台道闸设备。", code="barrier_needed")
     lane_id = uuid7(tx.now)
     added = await tx.fetchval(
         INSERT_LANE, lane_id, lot["community_id"], lot_id, direction.value, name, camera_device_id, barrier_device_id,

@@ -24,6 +24,11 @@ def adapter(vendor: str) -> Adapter:
     return found
 
 
+def opens_by_answer(vendor: str) -> bool:
+    """Whether a camera opens its own barrier by what it is answered; those that speak our own form do."""
+    return vendor not in ADAPTERS or ADAPTERS[vendor].opens_by_answer
+
+
 def is_from(event: Event, registered: str) -> bool:
     """Whether `event` may come from the device registered under that name; colons, dashes and case do not count."""
     return event.device is None or _plain(event.device) == _plain(registered)

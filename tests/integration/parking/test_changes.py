@@ -6,9 +6,10 @@ from datetime import date, timedelta
 
 import pytest
 
+from backend.kernel.errors import Conflict
 from backend.kernel.resources import Resources
 from backend.parking.states import Basis
-from tests import factories, factories_parking, factories_refunds
+from tests import factories, factories_devices, factories_parking, factories_refunds
 from tests.conftest import Run
 from tests.factories_parking import PRICES
 from tests.factories_payments import sound
@@ -134,3 +135,14 @@ async def test_two_guards_who_end_one_stay_at_once_end_it_once(res: Resources, r
     assert sorted(str(each) for each in ended if each is not None).count("voided: 这条停车记录已经作废。") == 9
     assert await lot.events() == ["entered", "voided"]
     await sound(res)
+
+
+@pytest.mark.parametrize("vendor", ["dahua", "hikvision"])
+async def test_a_camera_that_does_not_open_by_our_answer_needs_a_barrier(res: Resources, vendor: str) -> None:
+    place = await factories.community(res)
+    lot = await factories_parking.lot(res, place)
+    camera = await factories_devices.device(res, place, vendor=vendor)
+    with pytest.raises(Conflict) as refused:
+        await factories_parking.lane(lot, camera)
+    assert refused.value.code == "barrier_needed"
+    assert await factories_parking.lane(lot, camera, barrier=lot.camera_in)
