@@ -50,9 +50,9 @@ class LotList(Strict):
 
 
 class FollowQuery(Strict):
-    """`for_s`: for how many seconds; then the page asks again."""
+    """`for_s`: for how many seconds to be told of changes, then the page asks again; 0: once, now."""
 
-    for_s: int = Field(300, ge=0, le=600)
+    for_s: int = Field(0, ge=0, le=60)
 
 
 class VehicleView(Strict):

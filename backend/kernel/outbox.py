@@ -17,19 +17,20 @@ from backend.kernel.resources import Resources
 
 T = TypeVar("T")
 
-_COLUMNS = (
-    ("event", "text"),
-    ("lane", "text"),
-    ("dedup_key", "text"),
-    ("community_id", "uuid"),
-    ("payload", "jsonb"),
-    ("state", "text"),
-    ("run_at", "timestamptz"),
-    ("emitted_at", "timestamptz"),
+ROW = Batch(
+    table="outbox",
+    columns=(
+        ("event", "text"),
+        ("lane", "text"),
+        ("dedup_key", "text"),
+        ("community_id", "uuid"),
+        ("payload", "jsonb"),
+        ("state", "text"),
+        ("run_at", "timestamptz"),
+        ("emitted_at", "timestamptz"),
+    ),
+    on_conflict="ON CONFLICT (event, dedup_key) WHERE dedup_key IS NOT NULL DO NOTHING",
 )
-ROW = Batch("outbox", _COLUMNS)
-# Costs a little more, and only events that may be emitted twice pay it.
-ROW_ONCE = Batch("outbox", _COLUMNS, "ON CONFLICT (event, dedup_key) WHERE dedup_key IS NOT NULL DO NOTHING")
 
 DONE = """
     UPDATE outbox
@@ -73,8 +74,7 @@ def emit(
     run_at: datetime | None = None,
 ) -> None:
     """Add an event to the transaction. With a `dedup_key`, a second one of the same event and key is dropped."""
-    batch = ROW if dedup_key is None else ROW_ONCE
-    tx.add(batch, event, lane, dedup_key, community_id, dict(payload), "READY", run_at or tx.now, tx.now)
+    tx.add(ROW, event, lane, dedup_key, community_id, dict(payload), "READY", run_at or tx.now, tx.now)
 
 
 @dataclass(slots=True)

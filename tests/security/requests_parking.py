@@ -23,9 +23,15 @@ plain(f"GET {LOT}/cards", "/admin/v1/parking-lots/{lot}/cards?limit=100")
 plain(f"GET {LOT}/stays", "/admin/v1/parking-lots/{lot}/stays?limit=100")
 plain(f"GET {STAYS}", "/admin/v1/parking-stays/{stay}")
 plain("GET /api/v1/parking-lots", "/api/v1/parking-lots")
-plain("GET /api/v1/parking-lots/{lot_id}/free-spaces", "/api/v1/parking-lots/{lot}/free-spaces?for_s=0")
 plain("GET /api/v1/parking-vehicles", "/api/v1/parking-vehicles")
 plain("GET /api/v1/parking-stays", "/api/v1/parking-stays?limit=100")
+
+
+@request("GET /api/v1/parking-lots/{lot_id}/free-spaces")
+async def follow_free_spaces(world: World, who: Who) -> Prepared:
+    """Who has redeemed a family code in an earlier request lives in the community; that is taken back."""
+    await world.res.db.execute("DELETE FROM occupancy WHERE source = 'family_code'")
+    return Prepared(f"/api/v1/parking-lots/{world.ids['lot']}/free-spaces", touches=(world.ids["lot"],))
 
 
 def plate(world: World) -> str:
