@@ -361,8 +361,8 @@ async def _serve(resources: Resources) -> tuple[Any, Any, aiohttp.ClientSession]
     port = urlsplit(resources.settings.public_url).port
     server = await app.create_server(host="127.0.0.1", port=port, return_asyncio_server=True, access_log=False)
     assert server is not None
-    # CPython 3.11 cannot parse while it parses: Sanic compiles its routes, and a collected object that complains has its
-    # traceback formatted, which parses as well.
+    # CPython 3.11 cannot parse while it parses: Sanic compiles its routes, and an object that complains when collected
+    # has its traceback formatted, which parses as well.
     gc.disable()
     try:
         await server.startup()
