@@ -91,8 +91,9 @@ ROWS = f"""
                                expires_at)
     SELECT {ORDER}, place, one, {AMOUNT}, 'PAYING', '物业费 2026年10月', decode(md5(n::text), 'hex'), at,
            at + interval '30 minutes' {EACH};
-    INSERT INTO payment_line (id, order_id, kind, payable_id, house_id, item_id, title, principal_fen, live)
-    SELECT {LINE}, {ORDER}, 'bill', {BILL}, {HOUSE}, single, '物业费 2026年10月', {AMOUNT}, true {EACH};
+    INSERT INTO payment_line (id, order_id, kind, payable_id, house_id, item_id, title, principal_fen)
+    SELECT {LINE}, {ORDER}, 'bill', {BILL}, {HOUSE}, single, '物业费 2026年10月', {AMOUNT} {EACH};
+    INSERT INTO payment_hold (kind, payable_id, order_id) SELECT 'bill', {BILL}, {ORDER} {EACH};
     INSERT INTO payment_attempt (id, order_id, community_id, merchant_id, clearing_account, channel, method,
                                  out_trade_no, amount_fen, state, request, prepay_id, prepaid_at, ask_at, created_at)
     SELECT {ATTEMPT}, {ORDER}, place, merchant,

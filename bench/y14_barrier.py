@@ -41,8 +41,9 @@ ORDERED = f"""
         SELECT {ORDER}, community_id, $1, $4, 'PAYING', '停车费', decode(md5(n::text), 'hex'), $5::timestamptz,
                $5::timestamptz + interval '30 minutes' FROM stay),
     line AS (
-        INSERT INTO payment_line (id, order_id, kind, payable_id, title, principal_fen, live)
-        SELECT {LINE}, {ORDER}, 'parking', id, '停车费', $4, true FROM stay)
+        INSERT INTO payment_line (id, order_id, kind, payable_id, title, principal_fen)
+        SELECT {LINE}, {ORDER}, 'parking', id, '停车费', $4 FROM stay),
+    held AS (INSERT INTO payment_hold (kind, payable_id, order_id) SELECT 'parking', id, {ORDER} FROM stay)
     INSERT INTO payment_attempt (id, order_id, community_id, merchant_id, clearing_account, channel, method,
                                  out_trade_no, amount_fen, state, request, prepay_id, prepaid_at, ask_at, created_at)
     SELECT {ATTEMPT}, {ORDER}, community_id, $2, $3, 'wechat', 'jsapi', 'BENCH' || lpad(n::text, 12, '0'), $4, 'SENT',

@@ -12,7 +12,7 @@ import orjson
 
 from backend.kernel import log, outbox
 from backend.kernel.auth import PUBLIC
-from backend.kernel.db import Batch, Tx
+from backend.kernel.db import Batch, Database, Tx
 from backend.kernel.errors import AppError, NotFound
 from backend.kernel.failpoints import failpoint
 from backend.kernel.http import Call, Reply, Route
@@ -61,7 +61,9 @@ async def _take(call: Call[None, None], channel: Channel) -> int:
         if merchant.channel is not channel:
             raise NotFound
         callback = merchants.channel(call.res, merchant).read_callback(merchant.keys, call.headers, call.raw)
-        await call.res.db.transact(lambda tx: _receive(tx, merchant, callback=callback, body=call.raw))
+        heard = Heard(source=f"{merchant.channel}:{merchant.id}", event_key=callback.event_id, body=call.raw)
+        if not await _settled_at_once(call.res.db, merchant, callback=callback, heard=heard):
+            await call.res.db.transact(lambda tx: _receive(tx, merchant, callback=callback, heard=heard))
     except CallbackRefused as refused:
         logger.warning("callback_refused", reason=refused.reason, merchant=str(merchant_id))
         return 401
@@ -74,8 +76,14 @@ async def _take(call: Call[None, None], channel: Channel) -> int:
     return OK
 
 
-async def _receive(tx: Tx, merchant: Merchant, *, callback: Callback, body: bytes) -> None:
-    heard = Heard(source=f"{merchant.channel}:{merchant.id}", event_key=callback.event_id, body=body)
+async def _settled_at_once(db: Database, merchant: Merchant, *, callback: Callback, heard: Heard) -> bool:
+    trade = callback.trade
+    if trade is None or not trade.paid or callback.refund is not None:
+        return False
+    return await settlement.settle_at_once(db, merchant, trade=trade, heard=heard) is not None
+
+
+async def _receive(tx: Tx, merchant: Merchant, *, callback: Callback, heard: Heard) -> None:
     trade, refund = callback.trade, callback.refund
     if trade is not None and trade.paid:
         if refund is not None:

@@ -36,11 +36,18 @@ ONE_TRANSACTION = """
 
 # A live order holds all it pays; any other order holds nothing, and its attempts wait for nothing.
 HOLDS = """
-    SELECT l.id AS payment_line, o.state, l.live
-      FROM payment_line l JOIN payment_order o ON o.id = l.order_id
-     WHERE l.live <> (o.state IN ('CREATED', 'PAYING'))
+    SELECT l.id AS payment_line, o.state
+      FROM payment_line l
+      JOIN payment_order o ON o.id = l.order_id
+      LEFT JOIN payment_hold h USING (kind, payable_id, order_id)
+     WHERE (h IS NOT NULL) <> (o.state IN ('CREATED', 'PAYING'))
      UNION ALL
-    SELECT a.id, o.state || ' ' || a.state, NULL
+    SELECT h.order_id, 'holds ' || h.kind || ' ' || h.payable_id
+      FROM payment_hold h
+     WHERE NOT EXISTS (SELECT FROM payment_line l
+                        WHERE (l.kind, l.payable_id, l.order_id) = (h.kind, h.payable_id, h.order_id))
+     UNION ALL
+    SELECT a.id, o.state || ' ' || a.state
       FROM payment_attempt a JOIN payment_order o ON o.id = a.order_id
      WHERE (a.state IN ('CREATED', 'SENT', 'UNKNOWN')) <> (o.state IN ('CREATED', 'PAYING'))
 """

@@ -34,7 +34,7 @@ CLOSE = """
         UPDATE payment_attempt a SET state = 'CLOSED', ask_at = $2 + interval '10 minutes'
           FROM closed
          WHERE a.order_id = closed.id AND a.state IN ('CREATED', 'SENT', 'UNKNOWN')),
-    released AS (UPDATE payment_line l SET live = false FROM closed WHERE l.order_id = closed.id AND l.live)
+    released AS (DELETE FROM payment_hold h USING closed WHERE h.order_id = closed.id)
     SELECT id, community_id FROM closed
 """
 

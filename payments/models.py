@@ -78,7 +78,7 @@ class PaymentOrder(Model):
 
 
 class PaymentLine(Model):
-    """One thing that an order pays, as it was priced; `live` holds it against other orders."""
+    """One thing that an order pays, as it was priced."""
 
     id = fields.UUIDField(primary_key=True)
     order_id = fields.UUIDField()
@@ -89,10 +89,20 @@ class PaymentLine(Model):
     title = fields.TextField()
     principal_fen = fields.BigIntField()
     late_fee_fen = fields.BigIntField(default=0)
-    live = fields.BooleanField()
 
     class Meta:
         table = "payment_line"
+
+
+class PaymentHold(Model):
+    """A thing that a live order pays: no other order can hold it as well (D6)."""
+
+    kind = fields.CharField(max_length=32, primary_key=True)
+    payable_id = fields.UUIDField()
+    order_id = fields.UUIDField()
+
+    class Meta:
+        table = "payment_hold"
 
 
 class PaymentAttempt(Model):

@@ -65,9 +65,10 @@ LINE = Batch(
         ("title", "text"),
         ("principal_fen", "bigint"),
         ("late_fee_fen", "bigint"),
-        ("live", "boolean"),
     ),
 )
+
+HOLD = Batch(table="payment_hold", columns=(("kind", "text"), ("payable_id", "uuid"), ("order_id", "uuid")))
 
 ATTEMPT = Batch(
     table="payment_attempt",
@@ -93,11 +94,10 @@ HOLDING = """
     SELECT DISTINCT ON (o.id) o.id, o.payer_person_id, o.amount_fen, o.digest, o.expires_at,
            a.id AS attempt_id, a.request ->> 'payer_openid' AS payer_openid, a.request ->> 'payer_ip' AS payer_ip,
            a.channel, a.method
-      FROM payment_line l
-      JOIN payment_order o ON o.id = l.order_id
+      FROM unnest($1::text[], $2::uuid[]) AS wanted (kind, payable_id)
+      JOIN payment_hold h USING (kind, payable_id)
+      JOIN payment_order o ON o.id = h.order_id
       JOIN payment_attempt a ON a.order_id = o.id
-      JOIN unnest($1::text[], $2::uuid[]) AS wanted (kind, payable_id) USING (kind, payable_id)
-     WHERE l.live
      ORDER BY o.id, a.id DESC
 """
 
@@ -279,8 +279,9 @@ async def _insert(
     for kind, each in priced:
         tx.add(
             LINE, uuid7(tx.now), order_id, kind.value, each.payable_id, each.house_id, each.item_id, each.title,
-            each.principal_fen, each.late_fee_fen, True,
+            each.principal_fen, each.late_fee_fen,
         )  # fmt: skip
+        tx.add(HOLD, kind.value, each.payable_id, order_id)
     tx.add(
         ATTEMPT, uuid7(tx.now), order_id, community_id, chosen.id, clearing, way.channel.value, way.method.value,
         request.out_trade_no, amount_fen, AttemptState.CREATED.value, request_document(request),

@@ -66,7 +66,7 @@ REFUSED = """
           FROM locked
          WHERE a.id = $2 AND a.order_id = locked.id AND a.state = 'CREATED'
      RETURNING a.order_id),
-    released AS (UPDATE payment_line l SET live = false FROM failed WHERE l.order_id = failed.order_id AND l.live)
+    released AS (DELETE FROM payment_hold h USING failed WHERE h.order_id = failed.order_id)
     UPDATE payment_order o SET state = 'CLOSED', closed_at = $4, close_reason = 'refused'
       FROM failed
      WHERE o.id = failed.order_id

@@ -4,6 +4,10 @@ Promises: one success of a channel is applied once, through whatever doors it is
 F-01, F-09); merchant, app, currency and amount are compared before anything moves; what is verified but does not fit
 becomes a difference and stands in suspense (F-10); zero rows changed is not success. The order's row is locked first,
 its bills after it. Nothing here calls the network.
+
+`settle_at_once` is the short way of the usual case: the same rules, on what is seen without a lock, and one statement
+that does all of it or, where anything is no longer as it was seen, nothing (decision 0018). What is unusual it leaves
+to `settle`.
 """
 
 from contextlib import nullcontext
@@ -13,7 +17,7 @@ from uuid import UUID
 
 from backend.kernel import audit, outbox
 from backend.kernel.audit import Actor
-from backend.kernel.db import Again, Part, Record, Tx
+from backend.kernel.db import Again, Database, Part, Record, Tx, Write
 from backend.kernel.errors import AppError
 from backend.kernel.failpoints import failpoint
 from payments import differences, sql
@@ -76,11 +80,9 @@ async def settle(tx: Tx, merchant: Merchant, *, trade: Trade, door: Door, heard:
     problem = _mismatch(found, merchant, trade)
     if problem is None and found["attempt_transaction"] == trade.transaction_no:
         return await _duplicate(tx, found)
-    if problem is None and found["going_back"] is not None:
-        problem = DifferenceClass(found["going_back"])
     if problem is None:
-        problem = _paid_before(found)
-    along = _paid_along(tx, found) if problem is None else None
+        problem = _elsewhere(found)
+    along = _paid_along(tx, found) if problem is None and tx.attempt == 1 else None
     if problem is None and along is None:
         problem = await _apply(tx, found)
     if problem is not None:
@@ -90,6 +92,44 @@ async def settle(tx: Tx, merchant: Merchant, *, trade: Trade, door: Door, heard:
     await _move_to_paid(tx, merchant, found, trade=trade, door=door, along=along)
     await failpoint("settle.before_commit")
     return Settled(Outcome.APPLIED, found["order_id"])
+
+
+async def settle_at_once(db: Database, merchant: Merchant, *, trade: Trade, heard: Heard) -> Settled | None:
+    """The same for a success that is told for the first time, of an open order that pays things of one kind.
+
+    None for anything else, and where something changed under our eyes: nothing is written then, and `settle` decides.
+    """
+
+    async def look_and_write(write: Write) -> Settled | None:
+        found = await write.fetchrow(sql.LOOK, trade.out_trade_no, trade.transaction_no)
+        await failpoint("settle.after_look")
+        if found is None or _mismatch(found, merchant, trade) or _elsewhere(found):
+            return None
+        along = _paid_along(write, found) if found["order_state"] != OrderState.CLOSED else None
+        if along is None:
+            return None
+        _tell(write, merchant, found, trade=trade, door=Door.CALLBACK)
+        await failpoint("settle.before_write")
+        await write.fetchrow_and_flush(
+            sql.SETTLE_AT_ONCE,
+            found["order_id"],
+            found["attempt_id"],
+            trade.transaction_no,
+            trade.success_at or write.now,
+            Door.CALLBACK.value,
+            merchant.channel.value,
+            found["order_version"],
+            found["attempt_version"],
+            len(found["line_ids"]),
+            heard.source,
+            heard.event_key,
+            heard.body,
+            write.now,
+            along=along,
+        )
+        return Settled(Outcome.APPLIED, found["order_id"])
+
+    return await db.at_once(look_and_write)
 
 
 async def _hear_and_lock(tx: Tx, trade: Trade, heard: Heard | None) -> Record | None:
@@ -121,21 +161,24 @@ def _mismatch(found: Record, merchant: Merchant, trade: Trade) -> DifferenceClas
     return None
 
 
-def _paid_before(found: Record) -> DifferenceClass | None:
+def _elsewhere(found: Record) -> DifferenceClass | None:
+    """What fits, and yet pays nothing: it is on its way back to the payer, or the order has been paid."""
+    if found["going_back"] is not None:
+        return DifferenceClass(found["going_back"])
     if found["order_state"] == OrderState.PAID or found["attempt_state"] == AttemptState.PAID:
         return DifferenceClass.SECOND_PAYMENT
     return None
 
 
-def _paid_along(tx: Tx, found: Record) -> Part | None:
+def _paid_along(write: Write, found: Record) -> Part | None:
     """The usual case: what the order pays is of one kind and still open, and is marked paid by the statement that moves
     the order. Where it is not open after all the transaction runs again, and then step by step."""
     by_kind = _lines(found)
     kind = next(iter(by_kind))
     paid_along = PAYABLES[kind].paid_along
-    if paid_along is None or len(by_kind) > 1 or tx.attempt > 1:
+    if paid_along is None or len(by_kind) > 1:
         return None
-    return paid_along(tx, lines=by_kind[kind], clearing_account=found["clearing_account"])
+    return paid_along(write, lines=by_kind[kind], clearing_account=found["clearing_account"])
 
 
 async def _apply(tx: Tx, found: Record) -> DifferenceClass | None:
@@ -193,15 +236,15 @@ async def _overtake(tx: Tx, found: Record) -> None:
         outbox.emit(tx, "payments.overtaken", {"order_id": str(row["order_id"])}, community_id=found["community_id"])
 
 
-def _tell(tx: Tx, merchant: Merchant, found: Record, *, trade: Trade, door: Door) -> None:
+def _tell(write: Write, merchant: Merchant, found: Record, *, trade: Trade, door: Door) -> None:
     outbox.emit(
-        tx,
+        write,
         "payments.paid",
         {"order_id": str(found["order_id"]), "attempt_id": str(found["attempt_id"])},
         community_id=found["community_id"],
     )
     audit.record(
-        tx,
+        write,
         Actor("channel", merchant.id),
         action="payments.settled",
         target=f"payment_order:{found['order_id']}",

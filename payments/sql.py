@@ -1,10 +1,12 @@
 """The statements of the hot path, few and whole: what `settle` sends (Y-1)."""
 
-# The order and its attempt, locked in this order, with the lines that never change; by the unique out_trade_no.
-_FOUND = """
+# The order and its attempt with the lines that never change, by the unique out_trade_no. The versions are those of the
+# rows: any change of a row is another one.
+LOOK = """
     SELECT o.id AS order_id, o.state AS order_state, o.community_id,
            a.id AS attempt_id, a.state AS attempt_state, a.merchant_id, a.amount_fen, a.clearing_account,
            a.transaction_no AS attempt_transaction, a.request ->> 'app_id' AS app_id,
+           o.xmin::text AS order_version, a.xmin::text AS attempt_version,
            line.ids AS line_ids, line.kinds, line.payable_ids, line.principals, line.late_fees,
            EXISTS (SELECT FROM payment_attempt other
                     WHERE other.channel = a.channel AND other.transaction_no = $2 AND other.id <> a.id) AS number_taken,
@@ -18,8 +20,9 @@ _FOUND = """
              FROM payment_line
             WHERE order_id = a.order_id) AS line
      WHERE a.out_trade_no = $1
-       FOR UPDATE OF o, a
 """
+# The order is locked first, then its attempt.
+_FOUND = f"{LOOK} FOR UPDATE OF o, a"
 
 # A query asks about numbers of our own; a callback may name any.
 LOCK = f"""
@@ -52,7 +55,7 @@ MOVE_TO_PAID = """
         UPDATE payment_order SET state = 'PAID', paid_at = $4, closed_at = NULL, close_reason = NULL
          WHERE id = $1 AND state <> 'PAID'
      RETURNING id),
-    released AS (UPDATE payment_line SET live = false WHERE order_id = $1 AND live)
+    released AS (DELETE FROM payment_hold WHERE order_id = $1)
     SELECT (SELECT count(*) FROM attempt) AS attempts,
            (SELECT count(*) FROM moved) AS orders,
            (SELECT refunding_fen FROM difference
@@ -61,11 +64,37 @@ MOVE_TO_PAID = """
 # `applied` is of the part that it takes along: what the order pays is marked paid by the same statement.
 PAY_AND_MOVE = f"{MOVE_TO_PAID}, (SELECT lines FROM applied) AS applied_lines"  # noqa: S608 - a constant
 
+# All that HEAR_AND_LOCK and PAY_AND_MOVE do, or nothing: payment_settled fails where a row is not as it was seen, where
+# another has heard the message, the bills are not open, or the money stands in suspense by now. The parts run in the
+# order in which the main query counts them, which is the order of the locks: message, order, attempt, bills.
+SETTLE_AT_ONCE = """
+    WITH heard AS (
+        INSERT INTO inbox (source, event_key, body, received_at, outcome)
+        VALUES ($10, $11, $12, $13, 'applied')
+            ON CONFLICT (source, event_key) DO NOTHING
+     RETURNING id),
+    moved AS (
+        UPDATE payment_order SET state = 'PAID', paid_at = $4
+         WHERE id = $1 AND xmin = $7::text::xid
+     RETURNING id),
+    attempt AS (
+        UPDATE payment_attempt
+           SET state = 'PAID', transaction_no = $3, paid_at = $4, settled_by = $5, inbox_id = (SELECT id FROM heard),
+               ask_at = NULL, error = NULL
+         WHERE id = $2 AND xmin = $8::text::xid
+     RETURNING id),
+    released AS (DELETE FROM payment_hold WHERE order_id = $1)
+    SELECT payment_settled((SELECT count(*) FROM heard) = 1
+                       AND (SELECT count(*) FROM moved) = 1
+                       AND (SELECT count(*) FROM attempt) = 1
+                       AND (SELECT lines FROM applied) = $9, $6, $3)
+"""
+
 OVERTAKEN = """
     SELECT DISTINCT theirs.order_id
       FROM payment_line ours
-      JOIN payment_line theirs USING (kind, payable_id)
-     WHERE ours.order_id = $1 AND theirs.live AND theirs.order_id <> ours.order_id
+      JOIN payment_hold theirs USING (kind, payable_id)
+     WHERE ours.order_id = $1 AND theirs.order_id <> ours.order_id
 """
 
 CONCLUDE = "UPDATE inbox SET outcome = $2, reason = $3 WHERE id = $1"

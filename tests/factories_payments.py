@@ -108,7 +108,7 @@ class Stage:
 
         The point is one that only a first hearing passes: the channel may repeat an older callback at the same time.
         """
-        failpoints.arm("settle.before_flush", "raise", times=1)
+        failpoints.arm("settle.before_write", "raise", times=1)
         await self.user_pays(order_id)
         await self.deliver()
         told = await self.notification(order_id)

@@ -13,7 +13,7 @@ from uuid import UUID
 from backend.fees import periods
 from backend.fees.states import BillState
 from backend.kernel.auth import HouseScope
-from backend.kernel.db import Part, Record, Tx
+from backend.kernel.db import Part, Record, Tx, Write
 from backend.kernel.errors import Conflict, Invalid, NotFound
 from backend.kernel.money import yuan_text
 
@@ -184,14 +184,14 @@ async def apply_paid(tx: Tx, *, lines: Sequence[Line], clearing_account: int) ->
         raise AlreadyPaid
 
 
-def paid_along(tx: Tx, *, lines: Sequence[Line], clearing_account: int) -> Part:
+def paid_along(write: Write, *, lines: Sequence[Line], clearing_account: int) -> Part:
     """The same as a part of the statement that moves the order; its `applied.lines` tells how many bills were paid,
     and where that is not all of them, none was."""
-    return Part(_PAY, _paying(tx, lines, clearing_account))
+    return Part(_PAY, _paying(write, lines, clearing_account))
 
 
-def _paying(tx: Tx, lines: Sequence[Line], clearing_account: int) -> tuple[Any, ...]:
-    return (*(list(column) for column in zip(*lines, strict=True)), clearing_account, tx.now, tx.today)
+def _paying(write: Write, lines: Sequence[Line], clearing_account: int) -> tuple[Any, ...]:
+    return (*(list(column) for column in zip(*lines, strict=True)), clearing_account, write.now, write.today)
 
 
 async def apply_refunded(tx: Tx, *, lines: Sequence[Line], clearing_account: int) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from backend.kernel.db import Batch, Database, Record, Tx
+from backend.kernel.db import Batch, Database, Record, Tx, Write
 
 ActorKind = Literal["resident", "staff", "device", "channel", "system"]
 SEAL_CHUNK = 5_000
@@ -47,7 +47,7 @@ ENTRY = Batch(
 
 
 def record(
-    tx: Tx,
+    tx: Write,
     actor: Actor,
     *,
     action: str,

@@ -1,9 +1,12 @@
 """PostgreSQL: one pool, one way to run a transaction.
 
-`Database.transact(work)` is the only door to a write: it begins, runs `work(tx)`, sends what was added with `tx.add` in
+`Database.transact(work)` is the door to a write: it begins, runs `work(tx)`, sends what was added with `tx.add` in
 one round trip, and commits. Deadlocks and serialization failures (40P01, 40001) run `work` again, three times at most,
 so `work` must be repeatable and must not call the network (design principle 3). Statement and lock time-outs are
 settings of the connection. Tortoise models share the pool: `using_db(tx.orm)` reads and writes inside the transaction.
+
+`Database.at_once(work)` is the narrow door beside it: `work` looks without a lock, decides, and writes by one statement
+that fails where what was seen is no longer so: two round trips instead of begin, lock, write, commit (decision 0018).
 """
 
 import asyncio
@@ -15,12 +18,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, cached_property
 from typing import Any, Protocol, TypeVar, cast
-from urllib.parse import unquote, urlsplit
 
 import asyncpg
-import orjson
 from asyncpg.transaction import Transaction
-from tortoise import Tortoise
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.exceptions import DBConnectionError
 
@@ -84,7 +84,7 @@ class Part:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """PostgreSQL away, full, or too slow, is `Unavailable`: the request failed, nothing was changed, try again."""
     try:
         yield
@@ -98,16 +98,44 @@ def _translated() -> Iterator[None]:
         raise Unavailable("数据库拒绝了系统的账号或库名，请联系管理员检查设置。", code="database_refused") from error
 
 
-class Tx:
-    """One open transaction. `now` and `today` stand still for all of it; `attempt` counts from 1 (see `Again`)."""
+class Write:
+    """What is written together. `now` and `today` stand still for all of it."""
 
-    def __init__(self, connection: asyncpg.Connection, client: AsyncpgDBClient, now: datetime, attempt: int) -> None:
-        self.attempt = attempt
-        self._connection = connection
-        self._client = client
-        self._added: dict[Batch, list[tuple[Any, ...]]] = {}
+    def __init__(self, connection: asyncpg.Connection, now: datetime) -> None:
         self.now = now
         self.today: date = local_date(now)
+        self._connection = connection
+        self._added: dict[Batch, list[tuple[Any, ...]]] = {}
+
+    def add(self, batch: Batch, *values: Any) -> None:
+        """Remember a row of `batch`; it is inserted with the next statement that takes along what was added."""
+        if len(values) != len(batch.columns):
+            raise ValueError(f"{batch.table} takes {len(batch.columns)} values, not {len(values)}")
+        self._added.setdefault(batch, []).append(values)
+
+    async def fetchrow(self, sql: str, *args: Any) -> Record | None:
+        return cast(Record | None, await self._connection.fetchrow(sql, *args))
+
+    async def fetchrow_and_flush(self, sql: str, *args: Any, along: Part | None = None) -> Record | None:
+        """`fetchrow` of a statement that begins with WITH, and all that was added, in one statement and one round trip.
+
+        `along`: a part that comes first, so that `sql` may look at its expressions.
+        """
+        added, self._added = self._added, {}
+        values: list[Any] = list(along.args) if along else []
+        for rows in added.values():
+            values.extend(rows[0] if len(rows) == 1 else (list(column) for column in zip(*rows, strict=True)))
+        shape = tuple((batch, len(rows) == 1) for batch, rows in added.items())
+        return await self.fetchrow(_composed(sql, len(args), along and along.sql, shape), *args, *values)
+
+
+class Tx(Write):
+    """One open transaction. `attempt` counts from 1 (see `Again`). What was added is flushed before the commit."""
+
+    def __init__(self, connection: asyncpg.Connection, client: AsyncpgDBClient, now: datetime, attempt: int) -> None:
+        super().__init__(connection, now)
+        self.attempt = attempt
+        self._client = client
 
     @cached_property
     def orm(self) -> TransactionWrapper:
@@ -119,37 +147,16 @@ class Tx:
     async def fetch(self, sql: str, *args: Any) -> list[Record]:
         return cast(list[Record], await self._connection.fetch(sql, *args))
 
-    async def fetchrow(self, sql: str, *args: Any) -> Record | None:
-        return cast(Record | None, await self._connection.fetchrow(sql, *args))
-
     async def fetchval(self, sql: str, *args: Any) -> Any:
         return await self._connection.fetchval(sql, *args)
 
     async def execute(self, sql: str, *args: Any) -> str:
         return cast(str, await self._connection.execute(sql, *args))
 
-    def add(self, batch: Batch, *values: Any) -> None:
-        """Remember a row of `batch`; it is inserted by the next `flush`, at the latest before the commit."""
-        if len(values) != len(batch.columns):
-            raise ValueError(f"{batch.table} takes {len(batch.columns)} values, not {len(values)}")
-        self._added.setdefault(batch, []).append(values)
-
     async def flush(self) -> None:
         """Insert everything added so far, all tables in one statement and one round trip."""
         if self._added:
             await self.fetchrow_and_flush("WITH nothing AS (SELECT) SELECT 1")
-
-    async def fetchrow_and_flush(self, sql: str, *args: Any, along: Part | None = None) -> Record | None:
-        """`fetchrow` of a statement that begins with WITH, and `flush`, in one statement and one round trip.
-
-        `along`: a part that comes first, so that `sql` may look at its expressions.
-        """
-        added, self._added = self._added, {}
-        values: list[Any] = list(along.args) if along else []
-        for rows in added.values():
-            values.extend(rows[0] if len(rows) == 1 else (list(column) for column in zip(*rows, strict=True)))
-        shape = tuple((batch, len(rows) == 1) for batch, rows in added.items())
-        return await self.fetchrow(_composed(sql, len(args), along and along.sql, shape), *args, *values)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -239,6 +246,21 @@ class Database:
                 await asyncio.sleep(random.uniform(0.005, 0.03) * attempt)
         raise AssertionError("unreachable")
 
+    async def at_once(self, work: Callable[[Write], Awaitable[T | None]]) -> T | None:
+        """Run `work`, whose last statement, and the only one that writes, commits by itself and alone.
+
+        None where `work` said so before it wrote, and where its statement failed because what it had seen is no longer
+        so: nothing is written then, and `transact` is the way. Raises `Unavailable` as `transact` does.
+        """
+        async with self._connection() as connection:
+            write = Write(connection, self.clock.now())
+            try:
+                answer = await work(write)
+            except (*_REPEAT, asyncpg.UniqueViolationError):
+                return None
+            await failpoint("tx.after_commit")
+            return answer
+
     async def _once(self, work: Callable[[Tx], Awaitable[T]], attempt: int) -> T:
         async with self._connection() as connection:
             transaction = connection.transaction()
@@ -258,7 +280,7 @@ class Database:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
-        with _translated():
+        with translated():
             pool = self.pool
             async with asyncio.timeout(ACQUIRE_S):
                 connection = await pool.acquire()
@@ -293,93 +315,3 @@ async def _undo(connection: asyncpg.Connection, transaction: Transaction) -> Non
 
 
 Reader = Database | Tx
-
-
-def _dump(value: Any) -> str:
-    # Tortoise hands over text that it has made itself; everything else is turned into JSON here.
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-async def _leave_as_is(connection: asyncpg.Connection) -> None:
-    """Nothing outlives a transaction here (settings and locks are of the transaction), so nothing is reset.
-
-    asyncpg itself rolls back what was left open; its default reset would cost a round trip per use.
-    """
-
-
-async def _prepare_connection(connection: asyncpg.Connection) -> None:
-    for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, encoder=_dump, decoder=orjson.loads, schema="pg_catalog")
-
-
-async def open_database(
-    url: str,
-    clock: Clock,
-    *,
-    models: tuple[str, ...],
-    pool_size: int = 10,
-    statement_timeout_s: int = 10,
-    lock_timeout_s: int = 4,
-) -> Database:
-    """Connect to `url` (`postgresql://user:password@host:port/name`) with the Tortoise models of `models`.
-
-    Raises `Unavailable` where PostgreSQL cannot be reached.
-    """
-    await _register(models)
-    parts = urlsplit(url)
-    orm = AsyncpgDBClient(
-        connection_name="linli",
-        host=parts.hostname,
-        port=parts.port or 5432,
-        user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
-        database=parts.path.lstrip("/"),
-        minsize=min(2, pool_size),
-        maxsize=pool_size,
-        init=_prepare_connection,
-        reset=_leave_as_is,
-        max_inactive_connection_lifetime=0,
-        timeout=5,
-        server_settings={
-            "application_name": "linli",
-            "timezone": "UTC",
-            "statement_timeout": f"{statement_timeout_s}s",
-            "lock_timeout": f"{lock_timeout_s}s",
-            "idle_in_transaction_session_timeout": "60s",
-            "jit": "off",
-        },
-    )
-    try:
-        with _translated():
-            await orm.create_connection(with_db=True)
-    except (Unavailable, OSError) as error:
-        raise Unavailable(
-            f"连不上 PostgreSQL（{parts.hostname}:{parts.port or 5432}），或者它拒绝了登录。"
-            "请确认它在运行，并检查 LINLI_DATABASE_URL 和 LINLI_MIGRATOR_URL 里的地址、账号、密码和库名。",
-            code="database_unavailable",
-        ) from error
-    return Database(orm, clock)
-
-
-_REGISTERED: set[tuple[str, ...]] = set()
-
-
-async def _register(models: tuple[str, ...]) -> None:
-    """Make the models known to Tortoise, once per process.
-
-    Its own default connection leads nowhere on purpose: every query names `using_db(tx.orm)` or `using_db(db.orm)`,
-    and one that forgets fails at once instead of running outside the transaction.
-    """
-    if not models or models in _REGISTERED:
-        return
-    nowhere = {"host": "using-db-is-missing.invalid", "port": 1, "user": "", "password": "", "database": ""}
-    await Tortoise.init(
-        config={
-            "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": nowhere}},
-            "apps": {"linli": {"models": list(models), "default_connection": "default"}},
-            "use_tz": True,
-            "timezone": "UTC",
-        },
-        _enable_global_fallback=True,
-    )
-    _REGISTERED.add(models)

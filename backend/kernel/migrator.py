@@ -15,9 +15,10 @@ from tortoise.migrations.executor import MigrationExecutor
 
 from backend.kernel.clock import SystemClock
 from backend.kernel.config import ConfigError, Settings
-from backend.kernel.db import Database, open_database
+from backend.kernel.db import Database
 from backend.kernel.errors import Unavailable
 from backend.kernel.failpoints import failpoint
+from backend.kernel.pool import open_database
 
 APP = "linli"
 LOCK_TIMEOUT_S = 4

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
-from backend.kernel.db import Batch, Tx
+from backend.kernel.db import Batch, Tx, Write
 from backend.kernel.resources import Resources
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class Fenced(Exception):
 
 
 def emit(
-    tx: Tx,
+    tx: Write,
     event: str,
     payload: Mapping[str, Any],
     *,

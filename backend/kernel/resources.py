@@ -10,9 +10,10 @@ from backend.kernel.approvals import ApprovalKind
 from backend.kernel.clock import Clock, SharedClock, SystemClock
 from backend.kernel.config import ConfigError, Mode, Settings
 from backend.kernel.crypto import Keyring, load_keyring
-from backend.kernel.db import Database, open_database
+from backend.kernel.db import Database
 from backend.kernel.egress import Egress
 from backend.kernel.migrator import require_migrated
+from backend.kernel.pool import open_database
 from backend.kernel.ratelimit import RateLimiter
 from backend.kernel.storage import Storage, open_storage, storage_origin
 

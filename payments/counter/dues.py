@@ -11,7 +11,7 @@ from backend.kernel.errors import NotFound
 from backend.property import houses, occupancy
 
 # Another order asks for it online at this moment; the counter closes that one first.
-HELD = "SELECT payable_id FROM payment_line WHERE live AND kind = 'bill' AND payable_id = ANY($1::uuid[])"
+HELD = "SELECT payable_id FROM payment_hold WHERE kind = 'bill' AND payable_id = ANY($1::uuid[])"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ import pytest
 
 from backend.kernel import failpoints
 from backend.kernel.resources import Resources
-from payments import asking
+from payments import asking, prepay
 from payments.asking import Said
+from payments.payables import Kind, Wish
+from tests import factories_prepaid
 from tests.conftest import Client, Run, Sandbox
 from tests.factories_payments import Stage, stage
 
@@ -66,6 +68,20 @@ async def test_f09_callback_janitor_and_client_in_the_same_instant_settle_once(
     await _three_doors_at_once(play, sandbox_client, 50)
 
 
+async def test_f09_of_two_doors_the_second_waits_for_the_order_and_finds_it_paid(play: Stage) -> None:
+    """A top-up is paid step by step, so that nothing but the lock keeps the doors apart."""
+    account_id = await factories_prepaid.account(play)
+    order_id = await factories_prepaid.order(play, Wish(Kind.PREPAID, account_id, 10_000))
+    await prepay.pay_parameters(play.res, order_id)
+    await play.hostile(lose_callbacks=1)
+    await play.user_pays(order_id)
+    failpoints.arm("settle.after_lock", "sleep:0.5", times=1)
+    told = await asyncio.gather(asking.ask_now(play.res, order_id), asking.ask_now(play.res, order_id))
+    assert told == [Said.PAID, Said.PAID]
+    assert await factories_prepaid.balance_fen(play, account_id) == 10_000
+    await play.balanced()
+
+
 @pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_f09_two_hundred_rounds(play: Stage, sandbox_client: Client) -> None:
@@ -80,7 +96,7 @@ async def test_fifty_requests_to_pay_one_bill_make_one_live_order(play: Stage, s
     others = await asyncio.gather(*(play.create(sandbox_client, bill, who=play.family) for _ in range(20)))
     assert {(answer.status, answer.code) for answer in others} == {(409, "being_paid")}
     assert await play.count("payment_order") == 1
-    assert await play.count("payment_line WHERE live AND payable_id = $1", bill) == 1
+    assert await play.count("payment_hold WHERE payable_id = $1", bill) == 1
     await play.balanced()
 
 
@@ -102,6 +118,7 @@ async def test_f13_a_serialization_failure_is_retried(play: Stage, sandbox_clien
     failpoints.arm("order.before_commit", "raise40001", times=2)
     created = await play.create(sandbox_client, bill)
     assert created.status == 201
+    failpoints.arm("settle.before_write", "raise40P01", times=1)
     failpoints.arm("settle.before_commit", "raise40P01", times=2)
     await play.user_pays(created.json["payment_id"])
     await play.deliver()

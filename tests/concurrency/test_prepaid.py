@@ -49,7 +49,7 @@ async def test_a_bill_is_held_by_an_order_or_settled_never_both(play: Stage) -> 
         owed = await bill(play, 10_000)
         placed, *_ = await asyncio.gather(play.order(owed), *(settle(play) for _ in range(5)), return_exceptions=True)
         settled = await play.count("prepaid_use WHERE bill_id = $1", owed)
-        held = await play.count("payment_line WHERE live AND payable_id = $1", owed)
+        held = await play.count("payment_hold WHERE payable_id = $1", owed)
         assert (settled, held) == ((1, 0) if isinstance(placed, AlreadyPaid) else (0, 1)), placed
         if held:
             assert await success(play, placed) is Outcome.APPLIED

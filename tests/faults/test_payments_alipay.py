@@ -96,12 +96,16 @@ async def test_f09_two_hundred_rounds(till: Alipay, sandbox_client: Client) -> N
     await _three_doors_at_once(till, sandbox_client, 200)
 
 
-@pytest.mark.parametrize("point", ["settle.after_inbox", "settle.before_flush", "settle.before_commit"])
+@pytest.mark.parametrize(
+    "point", ["settle.before_write", "settle.after_inbox", "settle.before_flush", "settle.before_commit"]
+)
 async def test_f03_what_fails_before_the_commit_is_not_acknowledged_and_repeated(
     till: Alipay, sandbox_client: Client, point: str
 ) -> None:
     bill = await till.play.bill()
     order_id = await till.ready(bill, method=Method.WAP)
+    if point != "settle.before_write":
+        failpoints.arm("settle.after_look", "raise40001")
     failpoints.arm(point, "raise", times=1)
     await till.pays(order_id)
     await till.deliver()

@@ -72,7 +72,7 @@ async def test_f05_an_order_nobody_comes_back_for_is_closed_by_the_janitor(
     await play.later(minutes=31)
     await play.janitor()
     assert await play.state(order_id) == "CLOSED"
-    assert await play.count("payment_line WHERE live") == 0
+    assert await play.count("payment_hold") == 0
     assert (await play.create(sandbox_client, bill)).status == 201
     await play.balanced()
 
@@ -232,7 +232,7 @@ async def test_a_refused_prepay_closes_the_order_and_frees_its_bills(play: Stage
     assert (answer.status, answer.code) == (409, "channel_refused")
     order_id: UUID = await play.res.db.fetchval("SELECT id FROM payment_order")
     assert (await play.state(order_id), (await play.attempt(order_id))["state"]) == ("CLOSED", "FAILED")
-    assert await play.count("payment_line WHERE live") == 0
+    assert await play.count("payment_hold") == 0
     await play.balanced()
 
 

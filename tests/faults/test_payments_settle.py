@@ -16,6 +16,8 @@ from backend.kernel.resources import Resources
 from tests.conftest import Client, Run, Sandbox
 from tests.factories_payments import Stage, stage
 
+THE_LONG_WAY = ("settle.after_look", "raise40001")
+AT_ONCE = ("settle.after_look", "settle.before_write")
 BEFORE_COMMIT = (
     "settle.after_inbox",
     "settle.after_lock",
@@ -50,12 +52,14 @@ async def _settled_once(play: Stage, order_id: object, bill: object) -> None:
     await play.balanced()
 
 
-@pytest.mark.parametrize("point", BEFORE_COMMIT)
+@pytest.mark.parametrize("point", AT_ONCE + BEFORE_COMMIT)
 async def test_f03_what_fails_before_the_commit_leaves_nothing_and_the_repetition_settles(
     play: Stage, sandbox_client: Client, point: str
 ) -> None:
     bill = await play.bill()
     order_id = await play.ready(bill)
+    if point in BEFORE_COMMIT:
+        failpoints.arm(*THE_LONG_WAY)
     failpoints.arm(point, "raise", times=1)
     await play.user_pays(order_id)
     await play.deliver()
@@ -135,6 +139,7 @@ class Api:
 KILL_AT = [
     "settle.after_inbox",
     "settle.before_commit",
+    "settle.before_write",
     "callback.before_answer",
     *(
         pytest.param(point, marks=pytest.mark.long)
@@ -151,7 +156,8 @@ async def test_f03_f04_a_killed_api_process_settles_once_after_its_restart(
     order_id = await play.ready(bill)
     api = Api(play.res, sandbox)
     try:
-        await api.start(f"{point}=exit137")
+        way = [f"{THE_LONG_WAY[0]}={THE_LONG_WAY[1]}"] if point in BEFORE_COMMIT else []
+        await api.start(",".join([*way, f"{point}=exit137"]))
         await play.user_pays(order_id)
         await play.deliver()
         assert await api.died() == 137

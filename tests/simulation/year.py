@@ -16,6 +16,8 @@ KILLED_EVERY = 10
 MONTH = timedelta(days=30)
 REST = (timedelta(minutes=5), timedelta(minutes=45), timedelta(hours=2), timedelta(hours=26), timedelta(hours=26))
 POINTS = (
+    "settle.after_look",
+    "settle.before_write",
     "settle.after_lock",
     "settle.before_flush",
     "settle.before_commit",

@@ -9,8 +9,8 @@ from uuid import UUID
 from backend.fees import billing_run
 from backend.kernel import failpoints
 from backend.kernel.clock import FrozenClock
-from backend.kernel.db import open_database
 from backend.kernel.failpoints import failpoint
+from backend.kernel.pool import open_database
 
 
 async def main(url: str, run_id: str, houses: str, armed: str) -> None:

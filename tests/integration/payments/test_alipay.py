@@ -54,7 +54,7 @@ async def test_c13_a_code_that_nobody_scanned_is_never_heard_of_and_closed_when_
     await play.later(minutes=31)
     await play.janitor()
     assert (await play.state(order_id), await play.bill_state(bill)) == ("CLOSED", "ISSUED")
-    assert await play.count("payment_line WHERE live") == 0
+    assert await play.count("payment_hold") == 0
 
 
 async def test_c14_a_late_payment_of_an_unscanned_code_is_found_without_any_notification(till: Alipay) -> None:

@@ -74,7 +74,7 @@ async def test_a_changed_mind_closes_the_old_order_at_its_channel_first(play: St
     assert await play.state(old) == "CLOSED"
     number = (await play.attempt(old))["out_trade_no"]
     assert (await play.sandbox.ask("GET", f"/orders/{vectors.MCHID}/{number}"))["state"] == "CLOSED"
-    assert await play.count("payment_line WHERE live") == 2
+    assert await play.count("payment_hold") == 2
     await play.balanced()
 
 
