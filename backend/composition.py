@@ -5,7 +5,7 @@ from typing import Any
 
 from sanic import Sanic
 
-from backend import start_page, system_routes
+from backend import file_routes, start_page, system_routes
 from backend.devices import admin as device_admin
 from backend.devices import checks as device_checks
 from backend.devices import device as device_routes
@@ -38,12 +38,15 @@ from backend.messaging import handlers as message_handlers
 from backend.messaging import retention as message_retention
 from backend.parking import admin as parking_admin
 from backend.parking import approvals as parking_approvals
+from backend.parking import card_checks as parking_card_checks
 from backend.parking import checks as parking_checks
 from backend.parking import device as parking_devices
+from backend.parking import gate_list_device
 from backend.parking import handlers as parking_handlers
 from backend.parking import models as parking_models
+from backend.parking import retention as parking_retention
 from backend.property import admin as property_admin
-from backend.property import applications, pay_code_admin
+from backend.property import applications, calendar_admin, pay_code_admin
 from backend.property import checks as property_checks
 from backend.property import handlers as property_handlers
 from backend.roster import admin as roster_admin
@@ -53,9 +56,13 @@ from backend.wechat import checks as wechat_checks
 from backend.wechat import models as wechat_models
 from miniprogram_api import bills as resident_bills
 from miniprogram_api import houses as resident_houses
-from miniprogram_api import login, me, scan_page
+from miniprogram_api import lane_page, login, me, scan_page
 from miniprogram_api import messages as resident_messages
 from miniprogram_api import parking as resident_parking
+from miniprogram_api import parking_applications as resident_parking_applications
+from miniprogram_api import parking_cards as resident_parking_cards
+from miniprogram_api import parking_shops as resident_shops
+from miniprogram_api import parking_visitors as resident_visitors
 from miniprogram_api import payments as resident_payments
 from miniprogram_api import prepaid as resident_prepaid
 from miniprogram_api import receipts as resident_receipts
@@ -88,6 +95,8 @@ MODELS = (
     "backend.roster.models",
     "backend.fees.models",
     "backend.parking.models",
+    "backend.parking.card_models",
+    "backend.parking.shop_models",
     "backend.messaging.models",
     "payments.models",
     "payments.counter.models",
@@ -105,6 +114,7 @@ SEALED: tuple[SealedColumn, ...] = (
 ROUTES: tuple[Route, ...] = (
     *start_page.ROUTES,
     *system_routes.routes(lambda: ROUTES, (kernel_figures.measure, payment_figures.measure)),
+    *file_routes.ROUTES,
     *login.ROUTES,
     *me.ROUTES,
     *resident_houses.ROUTES,
@@ -114,10 +124,16 @@ ROUTES: tuple[Route, ...] = (
     *resident_receipts.ROUTES,
     *resident_prepaid.ROUTES,
     *resident_parking.ROUTES,
+    *resident_parking_cards.ROUTES,
+    *resident_parking_applications.ROUTES,
+    *resident_shops.ROUTES,
+    *resident_visitors.ROUTES,
     *scan_page.ROUTES,
+    *lane_page.ROUTES,
     *resident_messages.ROUTES,
     *identity_admin.ROUTES,
     *property_admin.ROUTES,
+    *calendar_admin.ROUTES,
     *pay_code_admin.ROUTES,
     *device_admin.ROUTES,
     *device_routes.ROUTES,
@@ -125,6 +141,7 @@ ROUTES: tuple[Route, ...] = (
     *fee_admin.ROUTES,
     *parking_admin.ROUTES,
     *parking_devices.ROUTES,
+    *gate_list_device.ROUTES,
     *messages_admin.ROUTES,
     *merchant_admin.ROUTES,
     *payments_admin.ROUTES,
@@ -165,6 +182,7 @@ CHECKS: tuple[Check, ...] = (
     *device_checks.CHECKS,
     *fee_checks.CHECKS,
     *parking_checks.CHECKS,
+    *parking_card_checks.CHECKS,
     *message_checks.CHECKS,
     *payment_checks.CHECKS,
     *refund_checks.CHECKS,
@@ -179,6 +197,7 @@ PERIODIC: tuple[Periodic, ...] = (
     *device_handlers.PERIODIC,
     *roster_handlers.PERIODIC,
     *fee_handlers.PERIODIC,
+    *parking_retention.PERIODIC,
     *message_retention.PERIODIC,
     *payment_handlers.PERIODIC,
     *reconcile_handlers.PERIODIC,

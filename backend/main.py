@@ -15,6 +15,7 @@ from backend.kernel import root, seals
 from backend.kernel.config import ConfigError, Settings
 from backend.kernel.log import get_logger
 from backend.kernel.resources import open_resources
+from backend.parking import pictures
 from payments import merchants
 
 logger = get_logger("main")
@@ -50,6 +51,7 @@ async def serve(settings: Settings) -> None:
         await seals.follow(res, stop)
         server.server.close()
         await _drain(server, settings.request_timeout_s + DRAIN_MARGIN_S)
+        await pictures.settled(res)
     finally:
         await res.close()
 

@@ -8,8 +8,9 @@ import random
 import time
 from datetime import UTC, datetime, timedelta
 
-from backend.parking import pricing, tariffs
+from backend.parking import pricing
 from backend.parking.tariff import parse
+from backend.property import calendars
 from bench.figures import Rate
 from bench.rig import Rig, progress
 from tests.factories_parking import PRICES
@@ -44,13 +45,13 @@ def _run(stays: list[tuple[datetime, datetime]]) -> float:
     known = (parse(PRICES), parse(kerb()))
     started = time.perf_counter()
     prices = [
-        pricing.price(known[number % 2], entered_at=entered, left_at=left, day_kind=tariffs.day_kind)
+        pricing.price(known[number % 2], entered_at=entered, left_at=left, day_kind=calendars.by_weekday)
         for number, (entered, left) in enumerate(stays)
     ]
     seconds = time.perf_counter() - started
     for number, ((entered, left), price) in enumerate(zip(stays, prices, strict=True)):
         amount_fen = pricing.amount_fen(
-            known[number % 2], entered_at=entered, left_at=left, day_kind=tariffs.day_kind
+            known[number % 2], entered_at=entered, left_at=left, day_kind=calendars.by_weekday
         )  # fmt: skip
         if not price.amount_fen == amount_fen == sum(line.amount_fen for line in price.lines):
             progress(f"    {entered} to {left}: {price.text}, not {amount_fen}")

@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 from backend.kernel.resources import Resources
-from backend.parking import lots, pricing, tariffs, what_if
+from backend.parking import lots, pricing, what_if
 from backend.parking.tariff import parse
 from backend.parking.what_if import Comparison
+from backend.property import calendars
 from bench.figures import Latency
 from bench.gate_seed import Estate, seed
 from bench.rig import Rig, progress
@@ -78,7 +79,7 @@ def _one_by_one(rows: list[Any]) -> Comparison:
     for row in rows:
         old, new = (
             pricing.price(
-                each, entered_at=row["entered_at"], left_at=row["left_at"], day_kind=tariffs.day_kind
+                each, entered_at=row["entered_at"], left_at=row["left_at"], day_kind=calendars.by_weekday
             ).amount_fen
             for each in (before, after)
         )

@@ -78,8 +78,8 @@ def _seen(line: str) -> Seen:
     return Seen("已抬杆" in line, tuple(shown.group(1).split(" / ")) if shown else ())
 
 
-def leave(stage: Stage, gate: Gate, plate: str, *, at: datetime | None = None) -> Seen:
-    """A car at the exit; with `at` it passed then, while the camera was offline and opened by itself."""
+def leave(stage: Stage, gate: Gate, plate: str | None, *, at: datetime | None = None) -> Seen:
+    """A car at the exit, None: without a plate; with `at` it passed then, while the camera was offline and opened."""
     body = {
         "key": token_hex(8), "plate": plate, "at": (at or stage.now()).isoformat(), "replayed": at is not None,
         "opened_by": "none" if at is None else "device",

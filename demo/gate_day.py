@@ -4,11 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from demo import cashier, days, gate, people
+from demo import cashier, days, gate, people, plateless
 from demo.cashier import Placed
 from demo.gate import PLATELESS, Gate
 from demo.lot import DAY_CAP_FEN, DEBTOR_PLATE, FREE_MIN, HOUR_FEN, OPENS_IN, OWNER_PLATE, SPACES, Opening
 from demo.people import Resident
+from demo.plateless import Driver
 from demo.stage import Stage, yuan
 
 AT_EXIT, AHEAD, SHORT = "苏E8K7M6", "浙B66F88", "皖A5T231"
@@ -16,7 +17,6 @@ ERRANDS, OFFLINE = "130m", "1h"
 MINUTE = timedelta(minutes=1)
 HOUR_S = 3_600
 COMPARED_AT = time(10, 30)
-FLOAT_FEN = 10_000
 
 
 def play(stage: Stage, opening: Opening) -> None:
@@ -25,7 +25,7 @@ def play(stage: Stage, opening: Opening) -> None:
     stage.advance(f"{int(OPENS_IN.total_seconds()) + 60}s")
     stage.chapter("车辆入场")
     _residents_arrive(stage, opening)
-    _guests_arrive(stage, there)
+    driver = _guests_arrive(stage, there)
     stage.advance(ERRANDS)
     stage.chapter("车辆出场")
     income_fen += _pay_ahead(stage, there)
@@ -33,7 +33,7 @@ def play(stage: Stage, opening: Opening) -> None:
     seen = gate.leave(stage, there, OWNER_PLATE)
     stage.expect("月租车出场", (seen.opens, seen.lines), (True, ("一路平安",)))
     stage.tell(f"{opening.owner.name}的 {OWNER_PLATE} 出场，月租卡免费，直接抬杆。")
-    income_fen += _plateless_leaves(stage, there)
+    income_fen += _plateless_leaves(stage, there, driver)
     _spaces(stage, opening, {DEBTOR_PLATE})
     _offline(stage, opening)
     _evening(stage, opening, income_fen)
@@ -77,22 +77,19 @@ def _residents_arrive(stage: Stage, opening: Opening) -> None:
     )
 
 
-def _guests_arrive(stage: Stage, there: Gate) -> None:
-    """The debtor again, two strangers, and a car without a plate that the guard lets in."""
+def _guests_arrive(stage: Stage, there: Gate) -> Driver:
+    """The debtor again, two strangers, and a car without a plate whose driver scans the entry's code."""
     seen = gate.arrive(stage, there, DEBTOR_PLATE, AT_EXIT, AHEAD, PLATELESS)
     stage.expect("入口先后抬杆", [each.opens for each in seen], [True, True, True, False])
     stage.expect("缴清之后的显示", seen[0].lines[-1], "欢迎回家")
     stage.tell(f"缴清之后 {DEBTOR_PLATE} 再到入口，抬杆；两辆外来车 {AT_EXIT}、{AHEAD} 也进了场。")
-    _open(stage, there, there.lane_in, "无牌新车，已登记司机电话")
-    stage.expect("入口相机收到人工开闸", gate.poll(stage, there).opens, True)
-    (plateless,) = _stays(stage, there, "unusual=true")
-    stage.expect("无牌车的标记", sorted(each["code"] for each in plateless["flags"]), ["by_hand", "plateless"])
-    stage.tell("一辆没有牌照的新车读不出车牌，道闸不动；保安写明原因，人工放行，记为“无牌车”。")
-
-
-def _open(stage: Stage, there: Gate, lane_id: str, reason: str, session_id: str | None = None) -> None:
-    path = f"/admin/v1/parking-lots/{there.lot_id}/lanes/{lane_id}/open"
-    stage.staff["guard"].post(path, {"reason": reason, "session_id": session_id})
+    driver = plateless.come_in(stage, there)
+    (stay,) = _stays(stage, there, "unusual=true")
+    stage.expect("无牌车的标记", [each["code"] for each in stay["flags"]], ["plateless"])
+    stage.tell(
+        "一辆没有牌照的新车读不出车牌，道闸不动；司机扫入口的车道码，不用登录，按“进场”，道闸抬起，记为“无牌车”。"
+    )
+    return driver
 
 
 def _price_fen(stage: Stage, entered_at: str) -> int:
@@ -164,29 +161,14 @@ def _gone(stage: Stage, there: Gate, plate: str) -> None:
     stage.wait(f"{plate} 离场", look)
 
 
-def _plateless_leaves(stage: Stage, there: Gate) -> int:
-    """The guard picks the stay, the cashier takes cash, the guard opens."""
-    desk = stage.staff["cashier"]
+def _plateless_leaves(stage: Stage, there: Gate, driver: Driver) -> int:
+    """The same phone scans the exit's code, pays, and the barrier opens; nobody of the staff has to come."""
     (stay,) = (each for each in _stays(stage, there) if each["plate_masked"] == PLATELESS)
-    asked = stage.staff["guard"].post(f"/admin/v1/parking-stays/{stay['id']}/quote")
-    amount_fen: int = _quote(stage, asked)["amount_fen"]
-    shift = desk.post("/admin/v1/counter/shifts", {"community_id": stage.community, "float_fen": FLOAT_FEN})
-    body = {
-        "lines": [{"kind": "parking", "id": stay["id"], "amount_fen": amount_fen}], "method": "cash",
-        "voucher_no": "SJ000003", "amount_fen": amount_fen, "received_fen": amount_fen,
-    }  # fmt: skip
-    desk.post("/admin/v1/counter/takings", body)
-    stage.moved("无牌车付现金之后", cash=amount_fen, parking_income=-amount_fen)
-    _open(stage, there, there.lane_out, "无牌车，已付现金", stay["id"])
-    stage.expect("人工开闸的指令", gate.obey(stage, there), "open")
-    done = stage.staff["guard"].get(f"/admin/v1/parking-stays/{stay['id']}")
-    stage.expect("无牌车的停车记录", (done["state"], done["paid_fen"]), ("OUT", amount_fen))
-    report = desk.post(
-        f"/admin/v1/counter/shifts/{shift['id']}/close", {"counted_fen": FLOAT_FEN + amount_fen, "note": None}
+    paid_fen = plateless.go_out(stage, there, driver, stay, owed_fen=_price_fen(stage, stay["entered_at"]))
+    stage.tell(
+        f"无牌车出场，同一部手机扫出口的车道码，页面找到这辆车，用支付宝付了 {yuan(paid_fen)}，道闸抬起；保安不用过来。"
     )
-    stage.expect("岗亭班次的长短款", report["over_fen"], 0)
-    stage.tell(f"无牌车出场，保安在场内车辆里选中它，收费员收现金 {yuan(amount_fen)}，保安开闸；交班清点分文不差。")
-    return amount_fen
+    return paid_fen
 
 
 def _offline(stage: Stage, opening: Opening) -> None:

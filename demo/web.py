@@ -18,10 +18,11 @@ def json_bytes(body: Any) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status and body; `json` of an empty body is None."""
+    """Status and body; `json` of an empty body is None. `cookie`: the one that was set, as it is sent back."""
 
     status: int
     body: bytes
+    cookie: str = ""
 
     @property
     def json(self) -> Any:
@@ -50,19 +51,22 @@ class Web:
         return replace(self, token=token)
 
     def ask(
-        self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, key: str = "", signed: str = ""
-    ) -> Answer:
+        self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, key: str = "", signed: str = "",
+        cookie: str = "",
+    ) -> Answer:  # fmt: skip
         """One call, whatever it answers; POSTs carry an Idempotency-Key, a device's calls their signature."""
         headers = {"Content-Type": "application/json" if raw is None else "application/octet-stream"}
         if method == "POST":
             headers["Idempotency-Key"] = key or uuid4().hex
         if self.token or signed:
             headers["Authorization"] = signed or f"Bearer {self.token}"
+        if cookie:
+            headers["Cookie"] = cookie
         data = raw if body is None else json_bytes(body)
         request = urllib.request.Request(f"{self.url}{quote(path, safe='/?=&%-_.:')}", data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-                return Answer(answer.status, answer.read())
+                return Answer(answer.status, answer.read(), answer.headers.get("Set-Cookie", "").split(";")[0])
         except urllib.error.HTTPError as refused:
             with refused:
                 return Answer(refused.code, refused.read())

@@ -56,14 +56,20 @@ class FollowQuery(Strict):
 
 
 class VehicleView(Strict):
-    """A vehicle of one of my houses. `card_ends_on`: the first day without its card; null: no end, or no card."""
+    """A vehicle of one of my houses. `card_ends_on`: the first day without its card; null: no end, or no card.
 
-    model_config = example(id=_ID, house_id=_ID, plate="粤B12345", has_card=True, card_ends_on="2026-10-01")
+    `outside_until`: the first day without leave for a vehicle of somebody else; null: the house's own.
+    """
+
+    model_config = example(
+        id=_ID, house_id=_ID, plate="粤B12345", has_card=True, card_ends_on="2026-10-01", outside_until=None
+    )  # fmt: skip
     id: UUID
     house_id: UUID
     plate: str
     has_card: bool
     card_ends_on: date | None
+    outside_until: date | None
 
 
 class VehicleList(Strict):
@@ -125,6 +131,7 @@ async def list_vehicles(call: Call[None, None]) -> VehicleList:
                 plate=vehicles.opened(ring, "parking_vehicle", row) or "",
                 has_card=row["has_card"],
                 card_ends_on=row["card_ends_on"],
+                outside_until=row["outside_until"],
             )
             for row in rows
         ]

@@ -40,6 +40,7 @@ async def list_orders(call: Call[None, OrderQuery]) -> OrderList:
         call.res.db,
         communities=call.principal.communities(READ_PAYMENTS),
         state=call.query.state,
+        line_id=call.query.line_id,
         before_id=_before(call.query.cursor),
         limit=call.query.limit,
     )

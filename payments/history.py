@@ -35,9 +35,10 @@ OF_STAFF = f"{_ORDER} WHERE o.id = $1 AND o.community_id = ANY($2::uuid[])"
 
 LIST_OF_STAFF = f"""{_ORDER}
      WHERE o.community_id = ANY($1::uuid[]) AND ($2::uuid IS NULL OR o.id < $2) AND ($4::text IS NULL OR o.state = $4)
+       AND ($5::uuid IS NULL OR o.id = (SELECT l.order_id FROM payment_line l WHERE l.id = $5))
      ORDER BY o.id DESC
      LIMIT $3
-"""
+"""  # noqa: S608 - columns are constants
 
 LINES = """
     SELECT id, kind, payable_id, house_id, title, principal_fen, late_fee_fen
@@ -108,10 +109,16 @@ async def payment_in(db: Database, *, communities: Sequence[UUID], order_id: UUI
 
 
 async def payments_in(
-    db: Database, *, communities: Sequence[UUID], state: OrderState | None, before_id: UUID | None, limit: int
+    db: Database,
+    *,
+    communities: Sequence[UUID],
+    state: OrderState | None,
+    line_id: UUID | None,
+    before_id: UUID | None,
+    limit: int,
 ) -> list[Payment]:
-    """Payments in these communities, newest first."""
-    rows = await db.fetch(LIST_OF_STAFF, list(communities), before_id, limit, state)
+    """Payments in these communities, newest first; `line_id`: the one with this line alone."""
+    rows = await db.fetch(LIST_OF_STAFF, list(communities), before_id, limit, state, line_id)
     return [_payment(row) for row in rows]
 
 

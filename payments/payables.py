@@ -13,6 +13,7 @@ from backend.fees import prepaid
 from backend.fees.payable import AlreadyPaid, Priced
 from backend.kernel.auth import HouseScope
 from backend.kernel.db import Part, Tx
+from backend.parking import card_payable as cards
 from backend.parking import payable as stays
 
 __all__ = ["PAYABLES", "AlreadyPaid", "Kind", "Payable", "Priced", "Wish"]
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     BILL = "bill"
     PREPAID = "prepaid"
     PARKING = "parking"
+    PARKING_CARD = "parking_card"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ PAYABLES: Mapping[Kind, Payable] = {
         prepaid.lock_and_price, prepaid.apply_paid, prepaid.apply_refunded, lock_refundable=prepaid.lock_refundable
     ),
     Kind.PARKING: Payable(stays.lock_and_price, stays.apply_paid, stays.apply_refunded),
+    Kind.PARKING_CARD: Payable(cards.lock_and_price, cards.apply_paid, cards.apply_refunded),
 }
 
 

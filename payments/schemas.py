@@ -30,9 +30,10 @@ _ORDER = {
 
 
 class OrderQuery(Page):
-    """Which orders."""
+    """Which orders. `line_id`: the one with this line, as a stay names what paid it."""
 
     state: OrderState | None = None
+    line_id: UUID | None = None
 
 
 class OrderView(Strict):

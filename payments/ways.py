@@ -43,14 +43,27 @@ class Offered:
 
 async def offered(db: Reader, community_id: UUID, *, item_ids: Sequence[UUID | None], appid: str = "") -> list[Offered]:
     """The ways open for things of these items in a community; `appid`: the app in which the payer is known."""
-    found: list[Offered] = []
-    for channel, methods in ONLINE.items():
+    return [
+        Offered(channel, method)
+        for channel, chosen in await _collecting(db, community_id, item_ids)
+        for method in ONLINE[channel]
+        if not chosen.paused and (method is not Method.JSAPI or chosen.serves(appid))
+    ]
+
+
+async def paused(db: Reader, community_id: UUID, *, item_ids: Sequence[UUID | None]) -> bool:
+    """Whether things of these items cannot be paid online now but could before: all that collect them are paused."""
+    found = await _collecting(db, community_id, item_ids)
+    return bool(found) and all(chosen.paused for _, chosen in found)
+
+
+async def _collecting(
+    db: Reader, community_id: UUID, item_ids: Sequence[UUID | None]
+) -> list[tuple[Channel, merchants.Choice]]:
+    found: list[tuple[Channel, merchants.Choice]] = []
+    for channel in ONLINE:
         try:
-            chosen = await merchants.choice(db, community_id, item_ids=item_ids, channel=channel)
+            found.append((channel, await merchants.choice(db, community_id, item_ids=item_ids, channel=channel)))
         except Conflict:
             continue
-        if not chosen.paused:
-            found.extend(
-                Offered(channel, method) for method in methods if method is not Method.JSAPI or chosen.serves(appid)
-            )
     return found

@@ -17,6 +17,7 @@ from backend.ledger import accounts, postings
 from backend.ledger.accounts import Code, Key
 from backend.parking import cards, gate, guard, lots, quotes, vehicles
 from backend.parking.cards import NewCard
+from backend.parking.classes import PriceClass
 from backend.parking.gate import Camera
 from backend.parking.lots import Rules
 from backend.parking.plates import Colour
@@ -55,6 +56,7 @@ PRICES: dict[str, Any] = {
     "grace_min": 15,
 }
 CAR = "粤B12345"
+HOUR = timedelta(hours=1)
 _keys = count(1)
 
 
@@ -121,10 +123,15 @@ def sighting(res: Resources, plate: str | None = CAR, *, ago: timedelta = timede
         kind=SightingKind.PLATE if plate else SightingKind.NO_PLATE,
         plate=plate,
         at=more.pop("at", None) or res.clock.now() - ago,
-        colour=Colour.BLUE,
+        colour=more.pop("colour", Colour.BLUE),
         replayed=bool(ago),
         **more,
     )
+
+
+def turned_back(res: Resources) -> Sighting:
+    """The car in front of a camera has backed off."""
+    return replace(sighting(res, None), kind=SightingKind.TURN_BACK)
 
 
 async def lot(
@@ -193,7 +200,9 @@ async def overdue(res: Resources, place: Community, house_id: UUID, item_id: UUI
     await res.db.transact(work)
 
 
-async def tariff(of: Lot, prices: dict[str, Any], *, effective_from: datetime | None = None) -> UUID:
+async def tariff(
+    of: Lot, prices: dict[str, Any], *, effective_from: datetime | None = None, vehicle_class: PriceClass | None = None
+) -> UUID:
     """A version of prices, in force for a minute already unless told otherwise; two people have agreed on it."""
     db, now, version_id, approval_id = of.res.db, of.res.clock.now(), uuid4(), uuid4()
     since = effective_from or now - timedelta(minutes=1)
@@ -205,9 +214,10 @@ async def tariff(of: Lot, prices: dict[str, Any], *, effective_from: datetime | 
         approval_id, of.place.id, of.id, uuid4(), now, uuid4(),
     )  # fmt: skip
     await db.execute(
-        """INSERT INTO parking_tariff (id, community_id, lot_id, document, effective_from, approval_id, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7)""",
-        version_id, of.place.id, of.id, document(parse(prices)), since, approval_id, now,
+        """INSERT INTO parking_tariff (id, community_id, lot_id, document, effective_from, approval_id, created_at,
+                                       vehicle_class)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+        version_id, of.place.id, of.id, document(parse(prices)), since, approval_id, now, vehicle_class,
     )  # fmt: skip
     return version_id
 
@@ -256,6 +266,28 @@ async def void(of: Lot, session_id: UUID) -> None:
     )
 
 
+async def open_by_hand(of: Lot) -> None:
+    """A guard lets in a car without a plate."""
+    actor = Actor("staff", uuid4())
+    await of.res.db.transact(
+        lambda tx: guard.open_lane(
+            tx, actor, keyring=of.res.keyring, lot_id=of.id, lane_id=of.lane_in, communities=[of.place.id],
+            reason="无牌新车", session_id=None, plate=None,
+        )
+    )  # fmt: skip
+
+
+async def let_out(of: Lot, session_id: UUID) -> None:
+    """A guard opens the exit for a stay, paid or not."""
+    actor = Actor("staff", uuid4())
+    await of.res.db.transact(
+        lambda tx: guard.open_lane(
+            tx, actor, keyring=of.res.keyring, lot_id=of.id, lane_id=of.lane_out, communities=[of.place.id],
+            reason="老人就医", session_id=session_id, plate=None,
+        )
+    )  # fmt: skip
+
+
 async def take_cash(counter: Counter, session_id: UUID, *, amount_fen: int) -> Taken:
     """The cashier takes cash for a stay."""
     paper = Paper(voucher_no(), Method.CASH, amount_fen, amount_fen)
@@ -295,3 +327,13 @@ def replayed(one: Sighting) -> Sighting:
 def plate_of(of: Lot, row: Record) -> str:
     """The plate of a stay."""
     return vehicles.opened(of.res.keyring, "parking_session", row) or ""
+
+
+async def open_exit(of: Lot, session_id: UUID) -> None:
+    """A guard lets a car out by hand."""
+    await of.res.db.transact(
+        lambda tx: guard.open_lane(
+            tx, Actor("staff", uuid4()), keyring=of.res.keyring, lot_id=of.id, lane_id=of.lane_out,
+            communities=[of.place.id], reason="人工放行", session_id=session_id, plate=None,
+        )
+    )  # fmt: skip

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from backend.parking.timetable import DayKind
+from backend.property.calendars import DayKind
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 Document = dict[str, Any]

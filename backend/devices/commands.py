@@ -50,6 +50,11 @@ TAKE = """
  RETURNING c.id, c.kind, c.subject, c.ordered_at, c.expires_at
 """
 
+# Index device_command_ordered.
+ORDERED_SINCE = """
+    SELECT EXISTS (SELECT FROM device_command WHERE device_id = $1 AND ordered_at >= $2 AND subject <> $3)
+"""
+
 LOCK = "SELECT id, community_id, kind, subject, state FROM device_command WHERE id = $1 AND device_id = $2 FOR UPDATE"
 
 FINISH = """
@@ -88,6 +93,12 @@ def order(
         reason=reason, after={"kind": kind.value, "device_id": str(device_id), "subject": subject},
     )  # fmt: skip
     return ordered
+
+
+async def ordered_since(tx: Tx, device_id: UUID, *, since: datetime, but_for: str = "") -> bool:
+    """Whether a device was told to do anything since an instant, but for what concerned the subject `but_for`."""
+    told: bool = await tx.fetchval(ORDERED_SINCE, device_id, since, but_for)
+    return told
 
 
 async def wait(db: Database, device_id: UUID, *, wait_s: int) -> list[Record]:

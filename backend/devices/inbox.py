@@ -6,7 +6,7 @@ events is when they happened. What the device said is sealed, because it may nam
 KEPT.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from uuid import UUID
 
 from backend.devices.states import Outcome
 from backend.kernel.crypto import Context, Keyring
-from backend.kernel.db import Tx
+from backend.kernel.db import Reader, Record, Tx
 from backend.kernel.ids import uuid7
 
 KEPT = timedelta(days=90)
@@ -29,6 +29,17 @@ HEAR = """
 """
 
 ANSWERED = "SELECT id, answer, received_at FROM device_event WHERE device_id = $1 AND event_key = $2"
+
+# Index device_event_community.
+LATEST = """
+    SELECT id, reason, happened_at, received_at FROM device_event
+     WHERE community_id = $1 AND device_id = $2 AND kind = ANY ($3::text[]) AND happened_at >= $4
+       AND received_at >= $4
+     ORDER BY received_at DESC, id DESC
+     LIMIT 1
+"""
+
+FIND = "SELECT id, happened_at FROM device_event WHERE device_id = $1 AND event_key = $2"
 
 CONCLUDE = "UPDATE device_event SET outcome = $2, reason = $3, answer = $4 WHERE id = $1"
 
@@ -68,8 +79,20 @@ async def hear(tx: Tx, told: Told, *, keyring: Keyring, device_id: UUID, communi
     return Heard(before["id"], before["answer"] or {}, before["received_at"])
 
 
+async def find(db: Reader, *, device_id: UUID, event_key: str) -> Record | None:
+    """An event that was heard: its `id`, and when it happened by the device's clock (`happened_at`)."""
+    return await db.fetchrow(FIND, device_id, event_key)
+
+
 async def conclude(
     tx: Tx, heard: Heard, *, outcome: Outcome, answer: Mapping[str, Any], reason: str | None = None
 ) -> None:
     """Keep what became of an event and what the device is told."""
     await tx.execute(CONCLUDE, heard.id, outcome.value, reason, dict(answer))
+
+
+async def latest(
+    db: Reader, *, community_id: UUID, device_id: UUID, kinds: Sequence[str], since: datetime
+) -> Record | None:
+    """The newest event of these kinds that a device has told since an instant, and that happened since then."""
+    return await db.fetchrow(LATEST, community_id, device_id, list(kinds), since)

@@ -14,7 +14,7 @@ from backend.identity.schemas import (
 from backend.kernel import approvals
 from backend.kernel.auth import STAFF_SELF, Principal
 from backend.kernel.db import Record, Tx
-from backend.kernel.errors import Conflict, Forbidden, NotFound
+from backend.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from backend.kernel.http import Call, Nothing, Route, decode_cursor, encode_cursor
 
 # What one may decide, kind by kind and community by community, and what one has proposed.
@@ -116,7 +116,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/admin/v1/approvals", list_approvals, STAFF_SELF, "待我审批和我提交的申请", query=ApprovalsQuery,
           answer=ApprovalsAnswer),
     Route("POST", "/admin/v1/approvals/{approval_id}/decision", decide, STAFF_SELF, "同意或驳回申请", body=DecisionBody,
-          answer=ApprovalAnswer, errors=(NotFound, Conflict, Forbidden)),
+          answer=ApprovalAnswer, errors=(NotFound, Conflict, Forbidden, Invalid)),
     Route("POST", "/admin/v1/approvals/{approval_id}/withdraw", withdraw, STAFF_SELF, "撤回自己提交的申请",
           answer=Nothing, errors=(NotFound, Conflict)),
     Route("GET", "/admin/v1/audit", search_audit, "audit.read", "查询操作记录", query=AuditQuery, answer=AuditPage),

@@ -53,8 +53,12 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "parking.tariff_propose": frozenset({A, M}),
     "parking.tariff_approve": frozenset({A, M}),
     "parking.card": frozenset({A, M, S}),
+    "parking.card_offer": frozenset({A, M, C, S}),
+    "parking.space": frozenset({A, M, S}),
     "parking.stays": frozenset({A, M, S, G}),
     "parking.guard": frozenset({A, M, G}),
+    "parking.shops": frozenset({A, M, C, S}),
+    "parking.figures": frozenset({A, M, C, R}),
     # Fees: items, runs, bills; prices and voids take a second person.
     "fees.read": frozenset({A, M, C, S, R}),
     "fees.edit": frozenset({A, M}),

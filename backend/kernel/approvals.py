@@ -13,7 +13,7 @@ from uuid import UUID
 from backend.kernel import audit
 from backend.kernel.audit import Actor
 from backend.kernel.db import Record, Tx
-from backend.kernel.errors import Conflict, Forbidden, NotFound
+from backend.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from backend.kernel.ids import uuid7
 
 LIFETIME = timedelta(days=7)
@@ -46,11 +46,12 @@ class Approval:
 @dataclass(frozen=True, slots=True)
 class ApprovalKind:
     """What an approval of this kind needs: the approver's permission, how it is applied, and how that which was held
-    for it is let go when it is rejected, taken back or has expired."""
+    for it is let go when it is rejected, taken back or has expired. `says_why`: a refusal needs a reason."""
 
     permission: str
     apply: Callable[[Tx, Approval, Actor], Awaitable[None]]
     drop: Callable[[Tx, Approval, Actor], Awaitable[None]] | None = None
+    says_why: bool = False
 
 
 INSERT = """
@@ -121,7 +122,8 @@ async def decide(
 ) -> Approval:
     """Approve (and apply) or reject a pending approval; the caller has checked the kind's permission.
 
-    Raises NotFound, Conflict `approval_decided` or `approval_expired`, Forbidden `second_person_required`, Stale.
+    Raises NotFound, Conflict `approval_decided` or `approval_expired`, Forbidden `second_person_required`, Stale,
+    Invalid `reason_required` for a refusal that must say why.
     """
     row = await tx.fetchrow(LOCK, approval_id)
     if row is None:
@@ -133,6 +135,8 @@ async def decide(
         raise Forbidden("申请人不能审批自己的申请，请由另一位同事处理。", code="second_person_required")
     if approval.expires_at <= tx.now:
         raise Conflict("该申请已过期，请重新提交。", code="approval_expired")
+    if not approve and _says_why(approval, kinds) and not note.strip():
+        raise Invalid("请写明不同意的原因，申请人会看到。", code="reason_required", fields=[{"field": "note"}])
     if approve:
         await kinds[approval.kind].apply(tx, approval, actor)
     else:
@@ -144,6 +148,11 @@ async def decide(
         community_id=approval.community_id, reason=note, after={"kind": approval.kind, "target": approval.target},
     )  # fmt: skip
     return of_row(await tx.fetchrow(LOCK, approval_id) or row)
+
+
+def _says_why(approval: Approval, kinds: Mapping[str, ApprovalKind]) -> bool:
+    kind = kinds.get(approval.kind)
+    return kind is not None and kind.says_why
 
 
 async def withdraw(tx: Tx, actor: Actor, approval_id: UUID, *, kinds: Mapping[str, ApprovalKind]) -> None:

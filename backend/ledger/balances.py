@@ -16,6 +16,17 @@ ACCOUNT_BALANCE = """
 
 ACCOUNT = "SELECT id FROM account WHERE community_id = $1 AND code = $2 AND subject_id = $3"
 
+# Indexes posting_parking_credit and posting_parking_debit: an account of years is not read for a week.
+PARKING_DAYS = """
+    SELECT booked_on, sum(credit_fen)::bigint AS credit_fen, sum(debit_fen)::bigint AS debit_fen
+      FROM (SELECT booked_on, amount_fen AS credit_fen, 0::bigint AS debit_fen FROM posting
+             WHERE kind LIKE 'parking%' AND credit_account = $1 AND booked_on >= $2 AND booked_on < $3
+             UNION ALL
+            SELECT booked_on, 0, amount_fen FROM posting
+             WHERE kind LIKE 'parking%' AND debit_account = $1 AND booked_on >= $2 AND booked_on < $3) AS moved
+     GROUP BY booked_on ORDER BY booked_on
+"""
+
 TRIAL_BALANCE = """
     WITH moved AS (
         SELECT debit_account AS account_id, amount_fen AS debit_fen, 0::bigint AS credit_fen, booked_on
@@ -64,6 +75,15 @@ async def balance_of(db: Reader, key: Key) -> int:
 async def house_balance(db: Reader, *, community_id: UUID, house_id: UUID) -> int:
     """What a house owes, in fen: the balance of its receivable account."""
     return await balance_of(db, Key(community_id, Code.RECEIVABLE, house_id))
+
+
+async def parking_days(
+    db: Reader, *, community_id: UUID, lot_id: UUID, starts_on: date, ends_on: date
+) -> list[tuple[date, int, int]]:
+    """What a lot's income account took in and gave back, in fen, by the day of the posting; `ends_on` is not one."""
+    account_id = await db.fetchval(ACCOUNT, community_id, Code.PARKING_INCOME.value, lot_id)
+    rows = [] if account_id is None else await db.fetch(PARKING_DAYS, account_id, starts_on, ends_on)
+    return [(row["booked_on"], row["credit_fen"], row["debit_fen"]) for row in rows]
 
 
 async def trial_balance(db: Reader, *, community_ids: Sequence[UUID], booked_on: date) -> tuple[TrialLine, ...]:

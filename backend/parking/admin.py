@@ -5,7 +5,23 @@ from uuid import UUID
 from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, Invalid, NotFound
 from backend.kernel.http import Call, Nothing, Route, decode_cursor, encode_cursor
-from backend.parking import cards, console, lots, tariffs, what_if_admin
+from backend.parking import (
+    application_admin,
+    card_admin,
+    cards,
+    class_admin,
+    console,
+    lane_code_admin,
+    lots,
+    oversight_admin,
+    pictures_admin,
+    shop_admin,
+    space_admin,
+    statistics_admin,
+    tariffs,
+    visitor_admin,
+    what_if_admin,
+)
 from backend.parking.schemas import (
     AddedAnswer,
     CardAnswer,
@@ -99,6 +115,7 @@ async def propose_tariff(call: Call[TariffBody, None]) -> ProposedAnswer:
             await tariffs.propose(
                 tx, call.principal.actor, lot_id=call.ids["lot_id"], communities=call.principal.communities(PRICE),
                 given=body.document, effective_from=body.effective_from, reason=body.reason,
+                vehicle_class=body.vehicle_class,
             )
         )  # fmt: skip
 
@@ -197,6 +214,16 @@ ROUTES = (
         "POST", f"{_LOT}/list-entries", put_on_list, EDIT, "加入黑名单或白名单", body=ListEntryBody,
         answer=AddedAnswer, status=201, creates=True, errors=_WRITE_ERRORS,
     ),
+    *card_admin.ROUTES,
+    *space_admin.ROUTES,
+    *application_admin.ROUTES,
     *what_if_admin.ROUTES,
+    *lane_code_admin.ROUTES,
     *console.ROUTES,
+    *class_admin.ROUTES,
+    *shop_admin.ROUTES,
+    *statistics_admin.ROUTES,
+    *oversight_admin.ROUTES,
+    *pictures_admin.ROUTES,
+    *visitor_admin.ROUTES,
 )  # fmt: skip

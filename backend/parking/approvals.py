@@ -1,8 +1,12 @@
-"""What in parking takes two people: the prices of a lot (S3)."""
+"""What in parking takes two people: the prices of a lot and of its cards (S3), what residents apply for."""
 
 from collections.abc import Mapping
 
 from backend.kernel.approvals import ApprovalKind
-from backend.parking import tariffs
+from backend.parking import applications, products, tariffs
 
-APPROVALS: Mapping[str, ApprovalKind] = {tariffs.KIND: ApprovalKind("parking.tariff_approve", tariffs.apply)}
+APPROVALS: Mapping[str, ApprovalKind] = {
+    tariffs.KIND: ApprovalKind("parking.tariff_approve", tariffs.apply),
+    products.KIND: ApprovalKind("parking.tariff_approve", products.apply),
+    **applications.APPROVALS,
+}

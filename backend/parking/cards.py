@@ -6,13 +6,14 @@ stay. A vehicle has one card a day in a lot, and stands on one list (EXCLUDE in 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 import asyncpg
 
 from backend.kernel import audit
 from backend.kernel.audit import Actor
+from backend.kernel.clock import local_date
 from backend.kernel.crypto import Keyring
 from backend.kernel.db import Reader, Record, Tx
 from backend.kernel.errors import Conflict, Invalid, NotFound
@@ -30,6 +31,13 @@ LOCK_SPACES = "SELECT spaces FROM parking_card WHERE id = $1 FOR UPDATE"
 
 # Read after the lock. Index parking_session_card.
 INSIDE = "SELECT count(*) FROM parking_session WHERE card_id = $1 AND state IN ('IN', 'QUOTED', 'PAID')"
+
+# Read after the lock. Indexes parking_session_card, parking_session_ended.
+INSIDE_THEN = """
+    SELECT count(*) FROM parking_session s JOIN parking_card c ON c.id = s.card_id AND c.lot_id = s.lot_id
+     WHERE c.id = $1 AND s.entered_at <= $2
+       AND (s.state IN ('IN', 'QUOTED', 'PAID') OR (s.state = 'OUT' AND s.left_at > $2))
+"""
 
 INSERT_VEHICLES = """
     INSERT INTO parking_card_vehicle (community_id, card_id, lot_no, vehicle_id, vehicle_no, period)
@@ -49,12 +57,18 @@ CANCEL = """
      WHERE card_id = $1 AND lower(period) < $2::date AND (upper(period) IS NULL OR upper(period) > $2::date)
 """
 
+OF_PLATE = """
+    SELECT cv.card_id FROM parking_card_vehicle cv JOIN parking_vehicle v ON v.id = cv.vehicle_id
+     WHERE v.community_id = $1 AND v.plate_blind = $2 AND cv.lot_no = $3 AND cv.period @> $4::date
+       AND (cv.card_id = $6 OR linli_visitor_covers(cv.card_id, cv.vehicle_id, $5))
+"""
+
 OF_LOT = """
     SELECT c.id, c.kind, c.spaces, c.house_id, c.starts_on, c.ends_on, c.state,
            (SELECT count(*) FROM parking_session s
              WHERE s.card_id = c.id AND s.state IN ('IN', 'QUOTED', 'PAID'))::integer AS inside
       FROM parking_card c
-     WHERE c.lot_id = $1 AND ($2::uuid IS NULL OR c.id > $2)
+     WHERE c.lot_id = $1 AND c.state <> 'UNPAID' AND ($2::uuid IS NULL OR c.id > $2)
      ORDER BY c.id
      LIMIT $3
 """
@@ -96,9 +110,14 @@ async def issue(
         await vehicles.ensure(tx, keyring=keyring, community_id=lot["community_id"], house_id=new.house_id, text=text)
         for text in texts
     ]
+    return await issue_for(tx, actor, lot=lot, new=new, found=found)
+
+
+async def issue_for(tx: Tx, actor: Actor, *, lot: Record, new: NewCard, found: Sequence[vehicles.Vehicle]) -> Issued:
+    """Issue a card of a lot that the caller holds, for vehicles that it knows; Conflict `has_card`."""
     card_id = uuid7(tx.now)
     await tx.execute(
-        INSERT, card_id, lot["community_id"], lot_id, new.house_id, new.kind.value, new.spaces, new.starts_on,
+        INSERT, card_id, lot["community_id"], lot["id"], new.house_id, new.kind.value, new.spaces, new.starts_on,
         new.ends_on, tx.now,
     )  # fmt: skip
     try:
@@ -135,6 +154,23 @@ async def has_space(tx: Tx, card_id: UUID) -> bool:
     spaces: int = await tx.fetchval(LOCK_SPACES, card_id)
     inside: int = await tx.fetchval(INSIDE, card_id)
     return inside < spaces
+
+
+async def had_space(tx: Tx, card_id: UUID, *, at: datetime) -> bool:
+    """Whether one more car could have come in under a card at `at`; the card is held."""
+    spaces: int = await tx.fetchval(LOCK_SPACES, card_id)
+    inside: int = await tx.fetchval(INSIDE_THEN, card_id, at)
+    return inside < spaces
+
+
+async def of_plate(
+    db: Reader, community_id: UUID, *, plate_blind: bytes, lot_no: int, came_at: datetime, has: UUID | None = None
+) -> UUID | None:
+    """The card that covers a plate which came in at an instant; `has`: the one under which the car stands already."""
+    card_id: UUID | None = await db.fetchval(
+        OF_PLATE, community_id, plate_blind, lot_no, local_date(came_at), came_at, has
+    )
+    return card_id
 
 
 async def of_lot(db: Reader, lot_id: UUID, *, after: UUID | None, limit: int) -> list[Record]:

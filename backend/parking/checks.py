@@ -27,7 +27,12 @@ INCOME = """
                sum(CASE p.credit_account WHEN a.id THEN p.amount_fen ELSE -p.amount_fen END) AS fen
           FROM account a JOIN posting p ON a.id IN (p.debit_account, p.credit_account)
          WHERE a.code = 'parking_income' GROUP BY a.subject_id),
-    kept AS (SELECT lot_id, sum(paid_fen - refunded_fen) AS fen FROM parking_session GROUP BY lot_id)
+    kept AS (
+        SELECT lot_id, sum(fen) AS fen
+          FROM (SELECT lot_id, paid_fen - refunded_fen AS fen FROM parking_session
+                 UNION ALL
+                SELECT lot_id, amount_fen - refunded_fen FROM parking_card_sale WHERE paid_line_id IS NOT NULL) AS each
+         GROUP BY lot_id)
     SELECT lot_id, booked.fen AS booked_fen, kept.fen AS kept_fen
       FROM booked FULL JOIN kept USING (lot_id)
      WHERE coalesce(booked.fen, 0) <> coalesce(kept.fen, 0)
@@ -74,14 +79,37 @@ AUDITED = """
                         WHERE a.target = 'parking_session:' || e.session_id AND a.actor_id = e.actor_id)
 """
 
+COUPONS_TOGETHER = """
+    SELECT u.id AS parking_coupon_use
+      FROM parking_coupon_use u
+      JOIN parking_coupon c ON c.id = u.coupon_id
+      JOIN parking_coupon_offer o ON o.id = c.offer_id
+      JOIN parking_shop shop ON shop.id = o.shop_id
+      JOIN parking_session s ON s.id = u.session_id
+     WHERE s.lot_id <> shop.lot_id
+        OR NOT (u.community_id = ALL (ARRAY[c.community_id, o.community_id, shop.community_id, s.community_id]))
+"""
+
+COUPONS_GIVEN = """
+    SELECT o.id AS parking_coupon_offer, count(*) AS used
+      FROM parking_coupon_offer o
+      JOIN parking_coupon c ON c.offer_id = o.id
+      JOIN parking_coupon_use u ON u.coupon_id = c.id AND u.returned_at IS NULL
+     GROUP BY o.id, CASE WHEN o.monthly_quota IS NOT NULL THEN date_trunc('month', c.issued_on) END
+    HAVING count(*) > coalesce(o.monthly_quota,
+                               (SELECT sum(g.count) FROM parking_coupon_grant g WHERE g.offer_id = o.id), 0)
+"""
+
 CHECKS = (
     Check("I-04", "停车记录的已收等于已付报价之和", PAID),
     Check("I-03", "每份已付的停车报价恰有一笔分录", POSTED),
-    Check("I-04", "停车场的停车收入等于各停车记录净收之和", INCOME),
+    Check("I-04", "停车场的停车收入等于各停车记录和停车卡净收之和", INCOME),
     Check("I-12", "停车报价的金额等于其明细之和", QUOTE_LINES),
     Check("I-23", "停车记录、车道、停车卡与其停车场同属一个小区", TOGETHER),
     Check("I-24", "缺一字的车牌索引只为场内车辆保存", WILDCARDS),
     Check("I-05", "一张停车卡在场内的车不超过其车位数", SPACES),
     Check("I-22", "每次人工更正和作废都有审计记录", AUDITED),
+    Check("I-23", "优惠券、商铺与所用的停车记录同属一个停车场", COUPONS_TOGETHER),
+    Check("I-05", "商铺用出的优惠券不超过其预购数或月度限额", COUPONS_GIVEN),
     seals.check("车牌只存密文", SEALED),
 )

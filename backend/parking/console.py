@@ -38,11 +38,21 @@ class StayEvent(Strict):
     detail: dict[str, Any]
 
 
+class StayPayment(Strict):
+    """A payment of a stay. `line_id`: by it the order is found, and a refund asked for."""
+
+    model_config = example(line_id=_ID, amount_fen=1000, paid_at="2026-09-01T04:05:00Z")
+    line_id: UUID
+    amount_fen: int
+    paid_at: datetime
+
+
 class StayDetail(StayView):
     """A stay with its story."""
 
-    model_config = example(**views.STAY_EXAMPLE, events=[])
+    model_config = example(**views.STAY_EXAMPLE, events=[], payments=[])
     events: list[StayEvent]
+    payments: list[StayPayment]
 
 
 class OpenBody(Strict):
@@ -121,7 +131,8 @@ async def _detail(db: Any, call: Call[Any, None], permission: str) -> StayDetail
         StayEvent(**{name: event[name] for name in StayEvent.model_fields})
         for event in await reads.events(db, row["id"])
     ]
-    return StayDetail(**stay_view(call.res.keyring, row), events=events)
+    payments = [StayPayment(**dict(paid.items())) for paid in await reads.payments(db, row["id"])]
+    return StayDetail(**stay_view(call.res.keyring, row), events=events, payments=payments)
 
 
 async def open_lane(call: Call[OpenBody, None]) -> OpenedAnswer:

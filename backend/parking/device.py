@@ -19,7 +19,7 @@ from backend.kernel.errors import BadRequest, Forbidden, NotFound, TooMany, Unau
 from backend.kernel.http import MAX_BIGINT, Call, Reply, Route, Strict, example
 from backend.kernel.ratelimit import Rule
 from backend.kernel.resources import Resources
-from backend.parking import gate, plates, quotes
+from backend.parking import gate, pictures, plates, quotes
 from backend.parking.cameras import base, vendors
 from backend.parking.cameras.base import CameraError
 from backend.parking.gate import Camera
@@ -99,6 +99,7 @@ async def push(call: Call[None, None]) -> Reply:
     decision = Decision()
     if isinstance(event, Sighting):
         decision = await _decide(call.res, device, event)
+        pictures.keep_later(call.res, device.id, event)
         decision = replace(decision, plate=event.plate) if decision.lines else decision
     elif isinstance(event, Heartbeat) and adapter.opens_by_answer:
         decision = await _command(call.res, device)

@@ -1,5 +1,6 @@
 """A car at an entry (入场): let in under its card or as a guest, or refused with a reason (D8)."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from backend.devices.states import Outcome
@@ -59,7 +60,7 @@ async def _let_in(tx: Tx, passage: Passage, facts: Record, flags: frozenset[Flag
     car, lines = passage.car, WELCOME_GUEST
     if facts["card_id"] is not None:
         if await cards.has_space(tx, facts["card_id"]):
-            car, lines = stays.Car(car.plate, car.blinds, car.vehicle_id, facts["card_id"]), WELCOME_CARD
+            car, lines = replace(car, card_id=facts["card_id"]), WELCOME_CARD
         else:
             flags, lines = flags | {Flag.OVER_SPACES}, WELCOME_OVER
     session_id = await stays.begin(

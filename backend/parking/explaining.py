@@ -1,5 +1,7 @@
 """The words of a price: one Chinese label for each line, which a driver can check with a watch (design principle 6)."""
 
+from datetime import date
+
 from backend.kernel.money import yuan_text
 from backend.parking.coupons import CouponKind, Use
 from backend.parking.metering import Cut, Run
@@ -23,19 +25,30 @@ def run(found: Run, *, dated: bool) -> str:
     return f"{where} {price} = {yuan_text(found.raw_fen)} 元"
 
 
-def cut(kind: str, number: int, found: Cut, tariff: Tariff, *, dated: bool) -> str:
-    """`每日封顶 30.00 元，减 5.00 元`: what a cap took off."""
+def cut(kind: str, number: int, found: Cut, tariff: Tariff, *, dated: bool, each: bool = False) -> str:
+    """`每日封顶 30.00 元，减 5.00 元`: what a cap took off, of one day or (`each`) of each of many."""
     if kind == "segment":
         what = _where(found.run, found.run.step, dated=dated)
     elif kind == "window":
         what = _where(found.run, None, dated=dated)
     elif kind == "day" and tariff.day is not None and tariff.day.by is DayBy.ROLLING:
-        what = f"第 {number + 1} 个 24 小时"
+        what = f"第 {number + 1} 个 24 小时" if not each else "24 小时内"
     elif kind == "day":
-        what = _day(found.run.starts_s)
+        what = _day(found.run.starts_s) if not each else "当日"
     else:
         what = "本次停车"
     return f"{what} 封顶 {yuan_text(found.cap_fen)} 元，减 {yuan_text(found.off_fen)} 元"
+
+
+def folded(label: str, days: int, *, span: tuple[int, int], amount_fen: int) -> str:
+    """`9月2日至9月30日共 29 天，每天 … = 10.00 元，合计 290.00 元`; `…之间有 21 天` where other days lie between."""
+    first, last = date_of(span[0]), date_of(span[1])
+    years = first.year != last.year
+    words = "至".join(f"{day.year}年{day.month}月{day.day}日" if years else _day_text(day) for day in (first, last))
+    among = "共" if (last - first).days + 1 == days else "之间有"
+    total = f"，合计 {yuan_text(amount_fen)} 元" if amount_fen > 0 else ""
+    total = f"，合计减 {yuan_text(-amount_fen)} 元" if amount_fen < 0 else total
+    return f"{words}{among} {days} 天，每天 {label}{total}"
 
 
 def free(minutes: int, *, within: bool) -> str:
@@ -77,7 +90,10 @@ def _where(found: Run, step: Step | None, *, dated: bool) -> str:
 
 
 def _day(at_s: int) -> str:
-    day = date_of(at_s)
+    return _day_text(date_of(at_s))
+
+
+def _day_text(day: date) -> str:
     return f"{day.month}月{day.day}日"
 
 

@@ -20,14 +20,14 @@ from backend.kernel.clock import local_date
 from backend.kernel.crypto import Keyring
 from backend.kernel.db import Record, Tx
 from backend.kernel.errors import NotFound
-from backend.parking import entering, late, leaving, vehicles
+from backend.parking import classes, entering, late, leaving, vehicles
 from backend.parking.passages import SAME_PASSAGE, Passage, Ruling
 from backend.parking.sighting import Decision, Moment, Sighting, SightingKind
 from backend.parking.states import Way
 from backend.parking.stays import Car, Place
 
 REPEAT = timedelta(seconds=5)
-NOT_READ = ("未识别到车牌", "请联系保安")
+NOT_READ = ("未识别到车牌", "无牌车请扫码", "有牌车请联系保安")
 
 # The lane by its camera, and all that is known of the plate there. Indexes parking_lane_camera,
 # parking_session_one_open, parking_vehicle_plate, parking_card_vehicle_vehicle.
@@ -37,7 +37,9 @@ FACTS = """
            v.id AS vehicle_id, v.house_id,
            card.id AS card_id, listed.kind AS listed,
            (SELECT t.id FROM parking_tariff t
-             WHERE t.lot_id = lot.id AND t.effective_from <= $4 ORDER BY t.effective_from DESC LIMIT 1) AS tariff_id,
+             WHERE t.lot_id = lot.id AND t.effective_from <= $4
+               AND (t.vehicle_class IS NULL OR t.vehicle_class = $5)
+             ORDER BY t.vehicle_class IS NULL, t.effective_from DESC LIMIT 1) AS tariff_id,
            (SELECT count(*) FROM parking_session i
              WHERE i.lot_id = lot.id AND i.state IN ('IN', 'QUOTED', 'PAID') AND i.entered_at IS NOT NULL) AS inside
       FROM parking_lane lane
@@ -47,7 +49,8 @@ FACTS = """
       LEFT JOIN parking_vehicle v ON v.community_id = lot.community_id AND v.plate_blind = $2
       LEFT JOIN LATERAL (
            SELECT c.id FROM parking_card_vehicle cv JOIN parking_card c ON c.id = cv.card_id
-            WHERE cv.vehicle_id = v.id AND cv.lot_no = lot.no AND cv.period @> $3::date) AS card ON true
+            WHERE cv.vehicle_id = v.id AND cv.lot_no = lot.no AND cv.period @> $3::date
+              AND linli_visitor_covers(cv.card_id, cv.vehicle_id, $4)) AS card ON true
       LEFT JOIN LATERAL (
            SELECT e.kind FROM parking_list_entry e
             WHERE e.vehicle_id = v.id AND e.lot_no = lot.no AND e.period @> $3::date) AS listed ON true
@@ -72,7 +75,7 @@ async def see(tx: Tx, camera: Camera, sighting: Sighting, *, keyring: Keyring, k
         return _again(heard, tx.now)
     car, misread = _car(sighting, keyring)
     facts = await tx.fetchrow(
-        FACTS, camera.id, car.blinds and car.blinds.whole, local_date(moment.at), moment.at
+        FACTS, camera.id, car.blinds and car.blinds.whole, local_date(moment.at), moment.at, car.vehicle_class
     )  # fmt: skip
     if facts is None:
         raise NotFound("这台设备还没有登记到车道。")
@@ -120,7 +123,8 @@ def _car(sighting: Sighting, keyring: Keyring) -> tuple[Car, bool]:
         text = known.text
     else:
         return Car(None, None), False
-    return Car(text, vehicles.blinds(keyring, text)), misread
+    vehicle_class = classes.of(known, sighting.vehicle_class)
+    return Car(text, vehicles.blinds(keyring, text), vehicle_class=vehicle_class), misread
 
 
 def _body(sighting: Sighting) -> str:

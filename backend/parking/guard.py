@@ -11,23 +11,16 @@ from backend.devices import commands
 from backend.devices.states import CommandKind
 from backend.kernel import audit
 from backend.kernel.audit import Actor
-from backend.kernel.clock import local_date
 from backend.kernel.crypto import Context, Keyring
 from backend.kernel.db import Record, Tx
 from backend.kernel.errors import Conflict, Invalid, NotFound
-from backend.parking import cards, lots, quotes, stays, vehicles
+from backend.parking import cards, classes, coupon_uses, dues, hand_openings, lots, misread, quotes, stays, vehicles
 from backend.parking.states import INSIDE, EventKind, Flag, SessionState, Way
 from backend.parking.stays import Car, Place
 
 SCOPED = "SELECT community_id FROM parking_session WHERE id = $1 AND community_id = ANY ($2::uuid[])"
 
 BARRIER = "SELECT barrier_device_id FROM parking_lane WHERE id = $1"
-
-# The card of a plate on the day of an entry.
-CARD = """
-    SELECT cv.card_id FROM parking_card_vehicle cv JOIN parking_vehicle v ON v.id = cv.vehicle_id
-     WHERE v.community_id = $1 AND v.plate_blind = $2 AND cv.lot_no = $3 AND cv.period @> $4::date
-"""
 
 CORRECT = """
     WITH gone AS (DELETE FROM parking_wildcard WHERE session_id = $1)
@@ -38,6 +31,9 @@ CORRECT = """
            flags = ARRAY(SELECT DISTINCT f FROM unnest(array_remove(flags, 'plateless') || '{corrected}') AS f)
      WHERE id = $1
 """
+
+
+OWES_NOTHING = "UPDATE parking_session SET flags = array_remove(flags, 'left_unpaid') WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,7 @@ async def open_lane(
     """
     lot = await lots.lock(tx, lot_id, communities=communities)
     lane = await lots.lane(tx, lot_id, lane_id=lane_id)
-    place = Place(lot["community_id"], lot_id, lane_id)
+    place, open_fen = Place(lot["community_id"], lot_id, lane_id), 0
     if lane["direction"] == Way.IN:
         if session_id is not None:
             raise Invalid("入口放行请填写车牌号，不选停车记录。", fields=[{"field": "session_id"}])
@@ -85,11 +81,14 @@ async def open_lane(
             raise Invalid("出口放行请选择停车记录，不填车牌号。", fields=[{"field": "plate"}])
         kind = EventKind.OPENED_BY_HAND
         if session_id is not None:
-            await _end_by_hand(tx, place, session_id, communities=communities)
+            open_fen = await _end_by_hand(tx, place, session_id, communities=communities)
     if session_id is not None:
         stays.note(
             tx, actor, community_id=lot["community_id"], session_id=session_id, kind=kind, detail={"reason": reason}
         )
+    hand_openings.record(
+        tx, actor, place, direction=lane["direction"], session_id=session_id, open_fen=open_fen, reason=reason
+    )
     ordered = commands.order(
         tx, actor, community_id=lot["community_id"], device_id=lane["barrier_device_id"], kind=CommandKind.OPEN,
         subject=f"parking_lane:{lane_id}", reason=reason,
@@ -123,22 +122,26 @@ async def _begin_by_hand(tx: Tx, place: Place, plate: str | None, *, keyring: Ke
     if plate is None:
         flags.add(Flag.PLATELESS)
     else:
-        text = vehicles.required(plate)
-        blinds = vehicles.blinds(keyring, text)
+        typed = vehicles.typed(plate)
+        blinds = vehicles.blinds(keyring, typed.text)
         if await tx.fetchval(quotes.INSIDE, place.lot_id, blinds.whole) is not None:
             raise Conflict("这辆车已经在停车场内。", code="already_inside")
-        car = Car(text, blinds)
+        car = Car(typed.text, blinds, vehicle_class=classes.of(typed))
     return await stays.begin(tx, place, car, keyring=keyring, entered_at=tx.now, flags=frozenset(flags))
 
 
-async def _end_by_hand(tx: Tx, place: Place, session_id: UUID, *, communities: Sequence[UUID]) -> None:
+async def _end_by_hand(tx: Tx, place: Place, session_id: UUID, *, communities: Sequence[UUID]) -> int:
+    """Let the car of a stay out; what was due for it, in fen."""
     stay = await stay_in(tx, session_id, communities=communities)
     if stay["lot_id"] != place.lot_id:
         raise NotFound
     _require_inside(stay)
-    unpaid = stays.due(stay, at=tx.now).open_fen > 0
-    flags = frozenset({Flag.BY_HAND} | ({Flag.LEFT_UNPAID} if unpaid else set()))
+    due = await dues.due(tx, stay, at=tx.now)
+    if due.open_fen == 0:
+        await coupon_uses.left_free(tx, stay, due.price)
+    flags = frozenset({Flag.BY_HAND} | ({Flag.LEFT_UNPAID} if due.open_fen else set()))
     await stays.leave(tx, session_id, at=tx.now, lane_id=place.lane_id, flags=flags)
+    return due.open_fen
 
 
 async def correct(
@@ -146,30 +149,43 @@ async def correct(
 ) -> None:
     """Give a stay its right plate, and with it the card that covers it, where that has a space left.
 
-    Raises NotFound, Invalid, Conflict `not_inside`, `already_inside`.
+    A car that has left is corrected as well: what it has paid by a wrong read is given back by a refund. Raises
+    NotFound, Invalid, Conflict `voided`, `already_inside`.
     """
     stay = await stay_in(tx, session_id, communities=communities)
-    _require_inside(stay)
-    text = vehicles.required(plate)
-    blinds = vehicles.blinds(keyring, text)
-    sealed = keyring.seal(text, Context("parking_session", "plate_sealed", session_id))
+    if stay["state"] == SessionState.VOIDED:
+        raise Conflict("这条停车记录已经作废。", code="voided")
+    typed = vehicles.typed(plate)
+    blinds = vehicles.blinds(keyring, typed.text)
+    sealed = keyring.seal(typed.text, Context("parking_session", "plate_sealed", session_id))
     card_id = await _card(tx, stay, blinds.whole)
     try:
         await tx.execute(CORRECT, session_id, sealed, blinds.whole, blinds.tail, card_id)
     except asyncpg.UniqueViolationError as error:
         raise Conflict("这个车牌的车已经在停车场内，请先核对那条停车记录。", code="already_inside") from error
-    for blind in blinds.wildcards:
-        tx.add(stays.WILDCARD, stay["lot_id"], blind, session_id)
+    if (known := classes.certain(typed)) is not None and known != stay["vehicle_class"]:
+        await stays.reclass(tx, session_id, known)
+    if stay["state"] in INSIDE:
+        for blind in blinds.wildcards:
+            tx.add(stays.WILDCARD, stay["lot_id"], blind, session_id)
+    elif Flag.LEFT_UNPAID in stay["flags"]:
+        gone = await stays.lock(tx, session_id, at=stay["left_at"])
+        if (await dues.due(tx, gone, at=stay["left_at"])).open_fen == 0:
+            await tx.execute(OWES_NOTHING, session_id)
     _keep(tx, actor, stay, EventKind.CORRECTED, "parking.plate_corrected", reason)
 
 
 async def _card(tx: Tx, stay: Record, plate_blind: bytes) -> UUID | None:
     """The card under which the car is, by its right plate; the one that it has keeps its space."""
-    entered_on = local_date(stay["entered_at"] or tx.now)
-    card_id: UUID | None = await tx.fetchval(CARD, stay["community_id"], plate_blind, stay["lot_no"], entered_on)
-    if card_id is None or card_id == stay["card_id"] or await cards.has_space(tx, card_id):
+    came_at = stay["entered_at"] or stay["left_at"] or tx.now
+    card_id = await cards.of_plate(
+        tx, stay["community_id"], plate_blind=plate_blind, lot_no=stay["lot_no"], came_at=came_at, has=stay["card_id"]
+    )  # fmt: skip
+    if card_id is None or card_id == stay["card_id"]:
         return card_id
-    return None
+    inside = stay["state"] in INSIDE
+    free = await (cards.has_space(tx, card_id) if inside else cards.had_space(tx, card_id, at=came_at))
+    return card_id if free else None
 
 
 async def match(
@@ -184,7 +200,8 @@ async def match(
 ) -> None:
     """The car at the exit whose entry nobody saw is this one, which was misread: it leaves, or is asked to pay there.
 
-    Raises NotFound, Conflict `not_inside`, `entry_was_seen`.
+    One that its card or the white list has let out already gets the entry of that stay, which never was.
+    Raises NotFound, Conflict `not_inside`, `entry_was_seen`, `stay_paid`.
     """
     if session_id == candidate_id:
         raise NotFound
@@ -193,18 +210,24 @@ async def match(
     unseen, stay = held[session_id], held[candidate_id]
     if unseen["lot_id"] != stay["lot_id"]:
         raise NotFound
-    _require_inside(unseen)
     _require_inside(stay)
+    if unseen["state"] == SessionState.OUT and unseen["entered_at"] is None:
+        await misread.join(tx, unseen=unseen, stay=stay)
+        _keep(tx, actor, stay, EventKind.VOIDED, "parking.stay_matched", reason, {"seen_as": str(session_id)})
+        _keep(tx, actor, unseen, EventKind.CORRECTED, "parking.stay_matched", reason, {"entered_as": str(candidate_id)})
+        return
+    _require_inside(unseen)
     lane_id = unseen["waiting_lane_id"]
     if unseen["entered_at"] is not None or stay["entered_at"] is None or lane_id is None:
         raise Conflict("只有出口处没有入场记录的车需要匹配。", code="entry_was_seen")
     await stays.leave(tx, session_id, at=tx.now, lane_id=None, state=SessionState.VOIDED)
     _keep(tx, actor, unseen, EventKind.VOIDED, "parking.stay_matched", reason, {"candidate_id": str(candidate_id)})
-    due = stays.due(stay, at=tx.now)
+    due = await dues.due(tx, stay, at=tx.now)
     in_grace = stay["state"] == SessionState.PAID and tx.now <= stay["grace_until"]
     if due.open_fen > 0 and not in_grace:
         await quotes.of_stay(tx, actor, key=key, stay=stay, due=due, lane_id=lane_id)
         return
+    await coupon_uses.left_free(tx, stay, due.price)
     await stays.leave(tx, candidate_id, at=tx.now, lane_id=lane_id)
     _keep(tx, actor, stay, EventKind.LEFT, "parking.stay_matched", reason, {"seen_as": str(session_id)})
     commands.order(

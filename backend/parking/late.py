@@ -16,7 +16,7 @@ from uuid import UUID
 from backend.devices.states import Outcome
 from backend.kernel.crypto import Keyring
 from backend.kernel.db import Record, Tx
-from backend.parking import cards, stays
+from backend.parking import cards, coupon_uses, dues, stays
 from backend.parking.passages import SAME_PASSAGE, Passage, Ruling
 from backend.parking.states import INSIDE, EventKind, Flag, SessionState, Way
 
@@ -115,6 +115,7 @@ async def _exit(tx: Tx, passage: Passage, before: Seen | None, *, tariff_id: UUI
         if stay["quote_id"] is not None:
             return Ruling(Outcome.IGNORED, "within_a_stay")
         await _begin(tx, passage, SessionState.OUT, left_at=stay["left_at"], tariff_id=None, keyring=keyring)
+    await _use_coupons(tx, stay["id"], at=passage.at)
     await stays.leave(tx, stay["id"], at=passage.at, lane_id=passage.lane_id, flags=passage.flags)
     await _flag_unpaid(tx, stay["id"], at=passage.at)
     note(tx, passage, stay["id"], EventKind.LEFT)
@@ -166,9 +167,19 @@ async def end_unseen(tx: Tx, passage: Passage, stay: Record) -> None:
     )  # fmt: skip
 
 
+async def _use_coupons(tx: Tx, session_id: UUID, *, at: datetime) -> None:
+    """A stay that its coupons had paid for has left free by them, and keeps them."""
+    stay = await stays.lock(tx, session_id, at=at)
+    if not stay["with_coupons"]:
+        return
+    due = await dues.due(tx, stay, at=at)
+    if due.open_fen == 0:
+        await coupon_uses.left_free(tx, stay, due.price)
+
+
 async def _flag_unpaid(tx: Tx, session_id: UUID, *, at: datetime) -> None:
     stay = await stays.lock(tx, session_id, at=at)
-    if stay["state"] not in INSIDE and stays.due(stay, at=at).open_fen > 0:
+    if stay["state"] not in INSIDE and (await dues.due(tx, stay, at=at)).open_fen > 0:
         await tx.execute(LEFT_UNPAID, session_id)
 
 

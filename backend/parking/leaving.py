@@ -7,7 +7,7 @@ from backend.devices.states import Outcome
 from backend.kernel.crypto import Keyring
 from backend.kernel.db import Record, Tx
 from backend.kernel.money import yuan_text
-from backend.parking import quotes, stays
+from backend.parking import coupon_uses, dues, quotes, stays
 from backend.parking.passages import SAME_PASSAGE, Passage, Ruling
 from backend.parking.states import EventKind, Flag, ListKind, SessionState
 
@@ -44,9 +44,10 @@ async def leave(tx: Tx, passage: Passage, facts: Record, *, keyring: Keyring, ke
         await stays.wait(tx, session_id, state=SessionState(stay["state"]), lane_id=passage.lane_id)
         await stays.name(tx, session_id, passage.flags)
         return Ruling(Outcome.REFUSED, "no_entry", lines=UNKNOWN)
-    due = stays.due(stay, at=passage.at)
+    due = await dues.due(tx, stay, at=passage.at)
     in_grace = stay["state"] == SessionState.PAID and passage.at <= stay["grace_until"]
     if in_grace or due.open_fen == 0 or facts["listed"] == ListKind.WHITE:
+        await coupon_uses.left_free(tx, stay, due.price)
         await stays.leave(tx, session_id, at=passage.at, lane_id=passage.lane_id, flags=passage.flags)
         _note(tx, passage, session_id, EventKind.LEFT, {})
         return Ruling(Outcome.APPLIED, "left", open=True, lines=GOODBYE)

@@ -21,6 +21,11 @@ class Lot(Model):
     quote_minutes = fields.IntField()
     arrears_days = fields.IntField(null=True)
     created_at = fields.DatetimeField()
+    long_stay_days = fields.IntField()
+    picture_days = fields.IntField()
+    visitors_per_day = fields.IntField()
+    visitor_hours = fields.IntField()
+    visitor_overstay = fields.TextField()
 
     class Meta:
         table = "parking_lot"
@@ -37,6 +42,7 @@ class Lane(Model):
     camera_device_id = fields.UUIDField()
     barrier_device_id = fields.UUIDField()
     created_at = fields.DatetimeField()
+    scan_code = fields.TextField()
 
     class Meta:
         table = "parking_lane"
@@ -48,6 +54,7 @@ class TariffVersion(Model):
     id = fields.UUIDField(primary_key=True)
     community_id = fields.UUIDField()
     lot_id = fields.UUIDField()
+    vehicle_class = fields.TextField(null=True)
     document = fields.JSONField[dict[str, object]]()
     effective_from = fields.DatetimeField()
     approval_id = fields.UUIDField()
@@ -67,6 +74,7 @@ class Vehicle(Model):
     plate_sealed = fields.BinaryField()
     plate_blind = fields.BinaryField()
     created_at = fields.DatetimeField()
+    outside_until = fields.DateField(null=True)
 
     class Meta:
         table = "parking_vehicle"
@@ -85,6 +93,9 @@ class Card(Model):
     ends_on = fields.DateField(null=True)
     state = fields.TextField()
     created_at = fields.DatetimeField()
+    audience = fields.TextField(null=True)
+    anchor_day = fields.IntField(null=True)
+    asked_vehicle_id = fields.UUIDField(null=True)
 
     class Meta:
         table = "parking_card"
@@ -136,6 +147,7 @@ class Session(Model):
     tail_blind = fields.BinaryField(null=True)
     vehicle_id = fields.UUIDField(null=True)
     card_id = fields.UUIDField(null=True)
+    vehicle_class = fields.TextField(null=True)
     entry_tariff_id = fields.UUIDField(null=True)
     entered_at = fields.DatetimeField(null=True)
     entry_lane_id = fields.UUIDField(null=True)
@@ -151,6 +163,19 @@ class Session(Model):
 
     class Meta:
         table = "parking_session"
+
+
+class ScannedEntry(Model):
+    """Who let a car without a plate (无牌车) in by scanning the lane's code (扫码入场)."""
+
+    session_id = fields.UUIDField(primary_key=True)
+    community_id = fields.UUIDField()
+    driver_blind = fields.BinaryField()
+    device_event_id = fields.UUIDField()
+    seen_at = fields.DatetimeField()
+
+    class Meta:
+        table = "parking_scanned_entry"
 
 
 class Event(Model):
@@ -191,3 +216,83 @@ class Quote(Model):
 
     class Meta:
         table = "parking_quote"
+
+
+class GateVersion(Model):
+    """How often a lot's list for its lanes (离线名单) has changed."""
+
+    lot_id = fields.UUIDField(primary_key=True)
+    community_id = fields.UUIDField()
+    version = fields.BigIntField()
+    mark = fields.TextField()
+
+    class Meta:
+        table = "parking_gate_version"
+
+
+class GateChange(Model):
+    """What of the list a version changed."""
+
+    id = fields.BigIntField(primary_key=True)
+    community_id = fields.UUIDField()
+    lot_id = fields.UUIDField()
+    version = fields.BigIntField()
+    mark = fields.TextField()
+    card_vehicle_id = fields.BigIntField(null=True)
+    list_entry_id = fields.UUIDField(null=True)
+
+    class Meta:
+        table = "parking_gate_change"
+
+
+class HandOpening(Model):
+    """A barrier that a guard opened by hand (人工放行)."""
+
+    id = fields.UUIDField(primary_key=True)
+    community_id = fields.UUIDField()
+    lot_id = fields.UUIDField()
+    lane_id = fields.UUIDField()
+    direction = fields.TextField()
+    session_id = fields.UUIDField(null=True)
+    open_fen = fields.BigIntField()
+    staff_id = fields.UUIDField(null=True)
+    reason = fields.TextField()
+    opened_at = fields.DatetimeField()
+
+    class Meta:
+        table = "parking_hand_opening"
+
+
+class StoredPicture(Model):
+    """A picture of a passage (过车图片)."""
+
+    id = fields.UUIDField(primary_key=True)
+    community_id = fields.UUIDField()
+    lot_id = fields.UUIDField()
+    lane_id = fields.UUIDField()
+    session_id = fields.UUIDField()
+    device_event_id = fields.UUIDField()
+    role = fields.TextField()
+    file_key = fields.TextField()
+    taken_at = fields.DatetimeField()
+    created_at = fields.DatetimeField()
+    kept_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "parking_picture"
+
+
+class VisitorCard(Model):
+    """What a visitor's card (访客车辆) is beyond a card: its window, its entries, its host."""
+
+    card_id = fields.UUIDField(primary_key=True)
+    community_id = fields.UUIDField()
+    lot_id = fields.UUIDField()
+    house_id = fields.UUIDField(null=True)
+    starts_at = fields.DatetimeField()
+    ends_at = fields.DatetimeField()
+    entries = fields.IntField()
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "parking_visitor"

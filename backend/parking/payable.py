@@ -26,7 +26,10 @@ AT_THE_EXIT = timedelta(minutes=10)
 # In id order, so that two payers wait and do not deadlock.
 PRICE = """
     SELECT s.id, s.community_id, s.state, l.name AS lot_name, q.amount_fen, q.valid_until, q.paid_line_id,
-           q.paid_before_fen = s.paid_fen - s.refunded_fen AS current
+           q.paid_before_fen = s.paid_fen - s.refunded_fen
+           AND NOT EXISTS (SELECT FROM parking_coupon_use u
+                            WHERE u.session_id = s.id AND u.returned_at IS NULL AND u.applied_at > q.priced_at)
+           AS current
       FROM parking_session s
       JOIN parking_lot l ON l.id = s.lot_id
       LEFT JOIN parking_quote q ON q.id = s.quote_id
@@ -51,16 +54,30 @@ FITTING = """
      LIMIT 1
 """
 
+# A coupon took off what the paid quote says; one that is not in it is given back.
 PAY = """
-    WITH quote AS (UPDATE parking_quote SET paid_line_id = $2, paid_at = $3 WHERE id = $4)
+    WITH quote AS (UPDATE parking_quote SET paid_line_id = $2, paid_at = $3 WHERE id = $4),
+         taken AS (SELECT line -> 'inputs' ->> 'id' AS coupon_id, -(line ->> 'amount_fen')::bigint AS off_fen
+                     FROM parking_quote q CROSS JOIN jsonb_array_elements(q.lines) AS line
+                    WHERE q.id = $4 AND line -> 'inputs' ->> 'kind' = 'coupon'),
+         uses AS (UPDATE parking_coupon_use u
+                     SET off_fen = taken.off_fen,
+                         returned_at = CASE WHEN taken.coupon_id IS NULL THEN $3::timestamptz END
+                    FROM parking_coupon_use w LEFT JOIN taken ON taken.coupon_id = w.coupon_id::text
+                   WHERE w.session_id = $1 AND w.returned_at IS NULL AND u.id = w.id)
     UPDATE parking_session
        SET paid_fen = paid_fen + $5, quote_id = $4, grace_until = $6,
            state = CASE state WHEN 'QUOTED' THEN 'PAID' ELSE state END, flags = array_remove(flags, 'left_unpaid')
      WHERE id = $1
 """
 
-# Money back for a car that is still inside: it is owed again.
+# Money back for a car that is still inside: it is owed again. A car that is gone and has all its money back gives its
+# coupons back too.
 REFUND = """
+    WITH back AS (UPDATE parking_coupon_use u SET returned_at = $3
+                    FROM parking_session s
+                   WHERE s.id = $1 AND u.session_id = s.id AND u.returned_at IS NULL
+                     AND s.state IN ('OUT', 'VOIDED') AND s.paid_fen - s.refunded_fen = $2)
     UPDATE parking_session
        SET refunded_fen = refunded_fen + $2, state = CASE state WHEN 'PAID' THEN 'IN' ELSE state END
      WHERE id = $1 AND paid_fen - refunded_fen >= $2
@@ -140,7 +157,7 @@ async def apply_refunded(tx: Tx, *, lines: Sequence[Line], clearing_account: int
     """
     async with tx.savepoint():
         for line_id, session_id, amount_fen, _ in sorted(lines, key=lambda line: line[1]):
-            row = await tx.fetchrow(REFUND, session_id, amount_fen)
+            row = await tx.fetchrow(REFUND, session_id, amount_fen, tx.now)
             if row is None:
                 raise Conflict("这笔停车费已收的金额不足以退还。", code="not_refundable")
             income = await accounts.ensure(tx, Key(row["community_id"], Code.PARKING_INCOME, row["lot_id"]))

@@ -13,10 +13,14 @@ from typing import Any
 from backend.parking import coupons as vouchers
 from backend.parking import explaining
 from backend.parking.coupons import Coupon, Use
+from backend.parking.folding import Fold, Part, fold
 from backend.parking.metering import CapKey, Cut, Meter, Run
 from backend.parking.stay import Kinds, Presence, date_of, instant, seconds
 from backend.parking.tariff import FreeKind, Tariff
-from backend.parking.timetable import MINUTE_S
+from backend.parking.timetable import DAY_S, MINUTE_S
+
+# A run of units, or what a cap took off.
+Told = Run | tuple[CapKey, Cut]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,17 +187,47 @@ class _Bill:
         if self.within:
             return lines
         dated = date_of(self.presence.spans[0][0]) != date_of(max(self.left_s - 1, self.entered_s))
-        cuts: dict[int, list[tuple[CapKey, Cut]]] = {}
-        for key, cut in meter.cuts.items():
-            cuts.setdefault(cut.after, []).append((key, cut))
-        for number, run in enumerate(meter.runs):
-            lines.append(self._run(run, dated=dated))
-            lines += [self._cut(key, cut, dated=dated) for key, cut in cuts.get(number, ())]
+        lines += [self._told(each, dated=dated) for each in fold(self._parts())]
         added_fen = self.due_fen - meter.total_fen
         if added_fen:
             label = explaining.minimum(self.tariff.minimum_fen, added_fen)
             lines.append(self._line(label, added_fen, {"kind": "minimum", "minimum_fen": self.tariff.minimum_fen}))
         return lines
+
+    def _parts(self) -> list[Part[Told]]:
+        """What is told of each day, in order of time: runs, and each cap after the last run that it cut."""
+        meter = self.meter
+        cuts: dict[int, list[tuple[CapKey, Cut]]] = {}
+        for key, cut in meter.cuts.items():
+            cuts.setdefault(cut.after, []).append((key, cut))
+        parts: list[Part[Told]] = []
+        for number, run in enumerate(meter.runs):
+            day = run.starts_s // DAY_S
+            parts.append(Part(day, self._sign(run, day, run.units, run.raw_fen, run.rest_s), run))
+            for key, cut in cuts.get(number, ()):
+                parts.append(Part(day, self._sign(cut.run, day, key[0], cut.cap_fen, cut.off_fen), (key, cut)))
+        return parts
+
+    def _sign(self, run: Run, day: int, *more: int | str) -> tuple[object, ...]:
+        """Equal where the same is told of another day."""
+        since_s, until_s = run.starts_s - day * DAY_S, min(run.ends_s, self.left_s) - day * DAY_S
+        return (run.band, run.step, since_s, until_s, *more)
+
+    def _told(self, told: Fold[Told], *, dated: bool) -> Line:
+        """The line of what is told of one day, or of many that are equal."""
+        days = told.days
+        first = self._single(told.first.what, dated=dated and days == 1, each=days > 1)
+        if days == 1:
+            return first
+        last, amount_fen = self._single(told.last.what, dated=False, each=True), first.amount_fen * days
+        label = explaining.folded(
+            first.label, days, span=(told.first.day * DAY_S, told.last.day * DAY_S), amount_fen=amount_fen
+        )
+        inputs = first.inputs | {"days": days}
+        return Line(label, first.starts_at, last.ends_at, first.units * days, amount_fen, inputs)
+
+    def _single(self, what: Told, *, dated: bool, each: bool) -> Line:
+        return self._run(what, dated=dated) if isinstance(what, Run) else self._cut(*what, dated=dated, each=each)
 
     def deductions(self, settled_fen: int, uses: Sequence[Use]) -> list[Line]:
         """What earlier entries settled, and what coupons take off."""
@@ -228,9 +262,9 @@ class _Bill:
         ends_at = instant(min(run.ends_s, self.left_s))
         return Line(label, instant(run.starts_s), ends_at, units, run.raw_fen, inputs)
 
-    def _cut(self, key: CapKey, cut: Cut, *, dated: bool) -> Line:
+    def _cut(self, key: CapKey, cut: Cut, *, dated: bool, each: bool) -> Line:
         kind, number = key[0], key[1]
-        label = explaining.cut(kind, number, cut, self.tariff, dated=dated)
+        label = explaining.cut(kind, number, cut, self.tariff, dated=dated, each=each)
         inputs = {"kind": f"{kind}_cap", "cap_fen": cut.cap_fen, "off_fen": cut.off_fen}
         ends_at = instant(min(cut.run.ends_s, self.left_s))
         return Line(label, instant(cut.run.starts_s), ends_at, 0, -cut.off_fen, inputs)

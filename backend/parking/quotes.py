@@ -21,10 +21,10 @@ from backend.kernel.crypto import Keyring
 from backend.kernel.db import Reader, Record, Tx
 from backend.kernel.errors import Conflict, NotFound
 from backend.kernel.ids import uuid7
-from backend.parking import stays, vehicles
+from backend.parking import dues, stays, vehicles
+from backend.parking.dues import Due
 from backend.parking.pricing import Line
 from backend.parking.states import EventKind, SessionState
-from backend.parking.stays import Due
 
 INSERT = """
     INSERT INTO parking_quote (id, community_id, lot_id, session_id, tariff_id, total_fen, paid_before_fen, amount_fen,
@@ -83,7 +83,7 @@ async def ask(tx: Tx, actor: Actor, *, key: bytes, session_id: UUID) -> Asked:
     stay = await stays.lock(tx, session_id, at=tx.now)
     if stay["entered_at"] is None or stay["state"] in (SessionState.OUT, SessionState.VOIDED):
         raise NotFound
-    due = stays.due(stay, at=tx.now)
+    due = await dues.due(tx, stay, at=tx.now)
     quote = await of_stay(tx, actor, key=key, stay=stay, due=due) if _must_pay(stay, due, tx.now) else None
     return Asked(session_id, stay["lot_name"], stay["entered_at"], due, quote, stay["grace_until"])
 
@@ -93,12 +93,21 @@ def _must_pay(stay: Record, due: Due, now: datetime) -> bool:
     return due.open_fen > 0 and not within_grace
 
 
-async def of_stay(tx: Tx, actor: Actor, *, key: bytes, stay: Record, due: Due, lane_id: UUID | None = None) -> Record:
+async def of_stay(
+    tx: Tx,
+    actor: Actor,
+    *,
+    key: bytes,
+    stay: Record,
+    due: Due,
+    lane_id: UUID | None = None,
+    anew: bool = False,
+) -> Record:
     """The quote of a locked stay for which something is due: the one that is still valid, else a new one.
 
-    `lane_id`: the car stands at this exit and waits.
+    `lane_id`: the car stands at this exit and waits. `anew`: what the price depends on has changed.
     """
-    quote = await _valid(tx, stay, due)
+    quote = None if anew else await _valid(tx, stay, due)
     if quote is None:
         quote = await _issue(tx, key, stay, due)
         stays.note(

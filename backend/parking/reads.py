@@ -8,6 +8,7 @@ from backend.kernel.errors import NotFound
 
 _STAY = """
     SELECT s.id, s.community_id, s.lot_id, l.name AS lot_name, s.state, s.flags, s.plate_sealed, s.card_id,
+           s.vehicle_class,
            s.entered_at, s.left_at, s.waiting_lane_id, s.paid_fen, s.refunded_fen, s.grace_until, s.quote_id
       FROM parking_session s
       JOIN parking_lot l ON l.id = s.lot_id
@@ -34,6 +35,13 @@ OF_HOUSES = f"""{_STAY}
 """
 
 HERE = "SELECT count(*) FROM parking_session WHERE id = ANY ($1::uuid[]) AND community_id = $2"
+
+# Index parking_quote_session.
+PAYMENTS = """
+    SELECT paid_line_id AS line_id, amount_fen, paid_at FROM parking_quote
+     WHERE session_id = $1 AND paid_line_id IS NOT NULL
+     ORDER BY paid_at
+"""
 
 EVENTS = """
     SELECT kind, at, recorded_at, actor_kind, detail FROM parking_event WHERE session_id = $1 ORDER BY id LIMIT 200
@@ -71,6 +79,11 @@ async def require_in(db: Reader, community_id: UUID, *, session_ids: Sequence[UU
 async def events(db: Reader, session_id: UUID) -> list[Record]:
     """What happened to a stay that the caller has found in scope."""
     return await db.fetch(EVENTS, session_id)
+
+
+async def payments(db: Reader, session_id: UUID) -> list[Record]:
+    """What was paid for a stay that the caller has found in scope, the first payment first."""
+    return await db.fetch(PAYMENTS, session_id)
 
 
 async def of_houses(db: Reader, house_ids: Sequence[UUID], *, before: UUID | None, limit: int) -> list[Record]:

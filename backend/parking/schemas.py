@@ -10,6 +10,7 @@ from backend.kernel.approvals import Approval
 from backend.kernel.db import Record
 from backend.kernel.http import Page, Strict, example
 from backend.parking.cards import NewCard
+from backend.parking.classes import PriceClass
 from backend.parking.lots import Rules
 from backend.parking.states import Basis, CardKind, ListKind, Way
 
@@ -132,20 +133,24 @@ class TariffBody(Strict):
     document: dict[str, Any]
     effective_from: AwareDatetime
     reason: Reason
+    vehicle_class: PriceClass | None = Field(None, description="whose prices; null: all classes without their own")
 
 
 class TariffAnswer(Strict):
     model_config = example(
-        id=_ID, document={}, effective_from="2026-10-01T00:00:00Z", created_at="2026-09-01T02:00:00Z"
+        id=_ID, vehicle_class=None, document={}, effective_from="2026-10-01T00:00:00Z",
+        created_at="2026-09-01T02:00:00Z",
     )  # fmt: skip
     id: UUID
+    vehicle_class: PriceClass | None
     document: dict[str, Any]
     effective_from: datetime
     created_at: datetime
 
     @classmethod
     def of(cls, row: Record) -> "TariffAnswer":
-        return cls(**{name: row[name] for name in cls.model_fields})
+        known = {name: row[name] for name in cls.model_fields if name != "vehicle_class"}
+        return cls(**known, vehicle_class=row["vehicle_class"] and PriceClass(row["vehicle_class"]))
 
 
 class TariffsAnswer(Strict):

@@ -35,6 +35,13 @@ class ListKind(StrEnum):
     WHITE = "white"
 
 
+class Overstay(StrEnum):
+    """From when on a visitor's vehicle is charged that stays beyond its window."""
+
+    WINDOW_END = "window_end"
+    ENTRY = "entry"
+
+
 class SessionState(StrEnum):
     """A stay. QUOTED: asked to pay; PAID: may leave until its grace ends."""
 
@@ -100,3 +107,5 @@ class EventKind(StrEnum):
     OPENED_BY_HAND = "opened_by_hand"
     CORRECTED = "corrected"
     VOIDED = "voided"
+    COVERED = "covered"
+    COUPON_APPLIED = "coupon_applied"

@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from backend.parking.tariff import DayBy, Tariff
-from backend.parking.timetable import DAY_S, Band, DayKind
+from backend.parking.timetable import DAY_S, Band
+from backend.property.calendars import DayKind
 
 SHANGHAI_S = 8 * 3_600
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Stays (停车记录): the rows of cars that come and go, and what is due for one (D8).
+"""Stays (停车记录): the rows of cars that come and go (D8).
 
 Promises: a car stands in a lot once (unique key), so that two cameras that see it at once make one stay; every change
 of a stay is an event that is never changed; a plate is sealed, and its wildcards are gone when the car is.
@@ -6,18 +6,17 @@ of a stay is an event that is never changed; a plate is sealed, and its wildcard
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from backend.kernel.audit import Actor
-from backend.kernel.clock import local_date, start_of_day
+from backend.kernel.clock import local_date
 from backend.kernel.crypto import Context, Keyring
 from backend.kernel.db import Again, Batch, Record, Tx
 from backend.kernel.errors import NotFound
 from backend.kernel.ids import uuid7
-from backend.parking import pricing, tariffs
-from backend.parking.pricing import Price
+from backend.parking.classes import PriceClass
 from backend.parking.states import INSIDE, EventKind, Flag, SessionState
 from backend.parking.vehicles import Blinds
 
@@ -45,38 +44,50 @@ WILDCARD = Batch(
 OPEN = """
     INSERT INTO parking_session (id, community_id, lot_id, state, flags, plate_sealed, plate_blind, tail_blind,
                                  vehicle_id, card_id, entry_tariff_id, entered_at, entry_lane_id, left_at, exit_lane_id,
-                                 created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                                 created_at, vehicle_class)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
         ON CONFLICT (lot_id, plate_blind) WHERE state IN ('IN', 'QUOTED', 'PAID') DO NOTHING
  RETURNING id
 """
 
-# The stay, held, with what its price depends on: the version of the tariff by the lot's rule, the day on which its card
-# ends, a white list.
+# The stay, held, with what its price depends on: the version of the tariff by the lot's rule, the day on which the card
+# that covered its entry ends and that on which it begins again, a white list, whether it has coupons.
 LOCK = """
     SELECT s.*, lot.name AS lot_name, lot.no AS lot_no, lot.basis, lot.quote_minutes, t.id AS tariff_id, t.document,
-           card.ends_on AS card_ends_on, card.id IS NOT NULL AS card_known,
+           card.ends_on AS card_ends_on, coalesce(card.known, false) AS card_known, card.next_on AS card_next_on,
+           EXISTS (SELECT FROM parking_coupon_use u WHERE u.session_id = s.id AND u.returned_at IS NULL)
+           AS with_coupons,
+           visitor.ends_at AS visitor_ends_at, lot.visitor_overstay,
            EXISTS (SELECT FROM parking_list_entry e
                     WHERE e.lot_no = lot.no AND e.vehicle_id = s.vehicle_id AND e.kind = 'white'
                       AND e.period @> $3::date) AS white
       FROM parking_session s
       JOIN parking_lot lot ON lot.id = s.lot_id
+      LEFT JOIN parking_visitor visitor ON visitor.card_id = s.card_id
       LEFT JOIN LATERAL (
-           SELECT v.id, upper(v.period) AS ends_on FROM parking_card_vehicle v
-            WHERE v.card_id = s.card_id AND v.vehicle_id = s.vehicle_id
-            ORDER BY v.id DESC LIMIT 1) AS card ON true
+           SELECT bool_or(v.period @> d.entered_on) AS known,
+                  max(upper(v.period)) FILTER (WHERE v.period @> d.entered_on) AS ends_on,
+                  min(lower(v.period)) FILTER (WHERE lower(v.period) > d.entered_on) AS next_on
+             FROM parking_card_vehicle v,
+                  (SELECT (s.entered_at AT TIME ZONE 'Asia/Shanghai')::date AS entered_on) AS d
+            WHERE v.card_id = s.card_id AND v.vehicle_id = s.vehicle_id) AS card ON true
       LEFT JOIN LATERAL (
            SELECT v.id, v.document FROM parking_tariff v
             WHERE v.lot_id = s.lot_id
               AND CASE WHEN lot.basis = 'entry' AND s.entry_tariff_id IS NOT NULL THEN v.id = s.entry_tariff_id
-                       ELSE v.effective_from <= $2 END
-            ORDER BY v.effective_from DESC LIMIT 1) AS t ON true
+                       ELSE v.effective_from <= $2
+                        AND (v.vehicle_class IS NULL OR v.vehicle_class = s.vehicle_class) END
+            ORDER BY v.vehicle_class IS NULL, v.effective_from DESC LIMIT 1) AS t ON true
      WHERE s.id = $1
        FOR UPDATE OF s
 """
 
+# Coupons of a stay that never was, and those that took nothing off, are given back.
 LEAVE = """
-    WITH gone AS (DELETE FROM parking_wildcard WHERE session_id = $1)
+    WITH gone AS (DELETE FROM parking_wildcard WHERE session_id = $1),
+         back AS (UPDATE parking_coupon_use SET returned_at = $3
+                   WHERE session_id = $1 AND returned_at IS NULL
+                     AND ($2 = 'VOIDED' OR off_fen IS NULL AND NOT 'left_unpaid' = ANY ($5::text[])))
     UPDATE parking_session
        SET state = $2, left_at = greatest($3, entered_at), exit_lane_id = $4, waiting_lane_id = NULL,
            waiting_since = NULL, flags = ARRAY(SELECT DISTINCT f FROM unnest(flags || $5::text[]) AS f ORDER BY f)
@@ -85,7 +96,11 @@ LEAVE = """
 
 # Its money, where it has any, is of a stay that was seen and paid then.
 GIVE_UP = """
-    WITH gone AS (DELETE FROM parking_wildcard WHERE session_id = $1)
+    WITH gone AS (DELETE FROM parking_wildcard WHERE session_id = $1),
+         back AS (UPDATE parking_coupon_use u SET returned_at = $2
+                    FROM parking_session s
+                   WHERE s.id = $1 AND u.session_id = s.id AND u.returned_at IS NULL
+                     AND (s.paid_fen <= s.refunded_fen OR u.off_fen IS NULL))
     UPDATE parking_session
        SET state = CASE WHEN paid_fen > refunded_fen THEN 'OUT' ELSE 'VOIDED' END,
            left_at = CASE WHEN paid_fen > refunded_fen THEN greatest($2, entered_at) END,
@@ -114,6 +129,17 @@ JOIN_ENTRY = """
      WHERE id = $1
 """
 
+# The version that counted at the entry, for the new class.
+RECLASS = """
+    UPDATE parking_session s
+       SET vehicle_class = $2,
+           entry_tariff_id = (SELECT v.id FROM parking_tariff v
+                               WHERE v.lot_id = s.lot_id AND v.effective_from <= s.entered_at
+                                 AND (v.vehicle_class IS NULL OR v.vehicle_class = $2)
+                               ORDER BY v.vehicle_class IS NULL, v.effective_from DESC LIMIT 1)
+     WHERE s.id = $1
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -126,27 +152,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Car:
-    """What is known of a car: its plate (None: it has none), the vehicle and the card that covers it."""
+    """What is known of a car: its plate (None: it has none), the vehicle, the card that covers it, its class."""
 
     plate: str | None
     blinds: Blinds | None
     vehicle_id: UUID | None = None
     card_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """What is due for a stay at an instant: nothing of `total_fen` where a card or a list covers it."""
-
-    total_fen: int
-    paid_fen: int
-    price: Price | None
-    tariff_id: UUID | None
-
-    @property
-    def open_fen(self) -> int:
-        """What is still to be paid."""
-        return max(0, self.total_fen - self.paid_fen)
+    vehicle_class: PriceClass | None = None
 
 
 async def begin(
@@ -168,7 +180,7 @@ async def begin(
         OPEN, session_id, place.community_id, place.lot_id, state.value, sorted(flags), sealed,
         car.blinds and car.blinds.whole, car.blinds and car.blinds.tail, car.vehicle_id, car.card_id, tariff_id,
         entered_at, place.lane_id if entered_at is not None else None, left_at,
-        place.lane_id if left_at is not None else None, tx.now,
+        place.lane_id if left_at is not None else None, tx.now, car.vehicle_class,
     )  # fmt: skip
     if begun is None:
         raise Again
@@ -204,32 +216,6 @@ async def lock(tx: Tx, session_id: UUID, *, at: datetime) -> Record:
     return row
 
 
-def due(stay: Record, *, at: datetime) -> Due:
-    """What is due for a locked stay if the car leaves at `at`.
-
-    A card covers the days that it reaches; what comes after is priced like any stay that begins then. A lot without a
-    tariff costs nothing.
-    """
-    kept_fen = stay["paid_fen"] - stay["refunded_fen"]
-    since = _charged_since(stay)
-    if since is None or stay["white"] or stay["tariff_id"] is None or since >= at:
-        return Due(0, kept_fen, None, stay["tariff_id"])
-    tariff = tariffs.parsed(stay["tariff_id"], stay["document"])
-    price = pricing.price(tariff, entered_at=since, left_at=at, day_kind=tariffs.day_kind)
-    return Due(price.amount_fen, kept_fen, price, stay["tariff_id"])
-
-
-def _charged_since(stay: Record) -> datetime | None:
-    """From when on a stay is charged; None where its card has no end or no entry is known."""
-    entered: datetime | None = stay["entered_at"]
-    if stay["card_id"] is None or entered is None:
-        return entered
-    ends_on: date | None = stay["card_ends_on"]
-    if not stay["card_known"]:
-        return entered
-    return None if ends_on is None else max(entered, start_of_day(ends_on))
-
-
 async def leave(
     tx: Tx,
     session_id: UUID,
@@ -259,6 +245,11 @@ async def name(tx: Tx, session_id: UUID, flags: frozenset[Flag]) -> None:
     """Keep what was unusual about a sighting that ended nothing; most are not."""
     if flags:
         await tx.execute(NAME, session_id, sorted(flags))
+
+
+async def reclass(tx: Tx, session_id: UUID, vehicle_class: PriceClass) -> None:
+    """The stay's vehicle is of this class."""
+    await tx.execute(RECLASS, session_id, vehicle_class.value)
 
 
 async def join_entry(

@@ -22,13 +22,13 @@ from backend.parking.timetable import (
     KIND_TEXT,
     MINUTE_S,
     Band,
-    DayKind,
     Hours,
     Step,
     Timetable,
     segment_text,
     span_text,
 )
+from backend.property.calendars import DayKind
 
 MAX_PRICE_FEN = 1_000_000
 MAX_SEGMENT_MIN = 31 * DAY_MIN
@@ -221,6 +221,11 @@ class Tariff(Strict):
             for each in self.days
             for kind in each.kinds
         }
+
+    @cached_property
+    def kinds_apart(self) -> bool:
+        """Whether the price depends on what kind of day it is."""
+        return len(self.days) > 1
 
     @cached_property
     def timed(self) -> bool:

@@ -1,48 +1,48 @@
 """Versions of a lot's prices (停车收费标准): proposed by one person, approved by another, never changed (S3, D8).
 
 A version counts from an instant on, until the next one does. Which version a stay is priced by, that of its entry or
-that of its exit, is the lot's rule. Kinds of days are told by the weekday alone, so a version that prices holidays
-apart is refused: there is nothing here that knows them.
+that of its exit, is the lot's rule. A version that prices holidays apart is refused where nobody knows the holidays of
+the year in which it begins.
 """
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from backend.kernel import approvals, audit
 from backend.kernel.approvals import Approval, Stale
 from backend.kernel.audit import Actor
+from backend.kernel.clock import local_date
 from backend.kernel.db import Reader, Record, Tx
 from backend.kernel.errors import Invalid
 from backend.kernel.ids import uuid7
-from backend.parking import lots
+from backend.parking import classes, lots
+from backend.parking.classes import PriceClass
 from backend.parking.tariff import Tariff, document, parse
-from backend.parking.timetable import DayKind
+from backend.property import calendars
+from backend.property.calendars import DayKind, Source
 
 KIND = "parking.tariff"
 _KEPT = 200
-_SATURDAY = 5
 
 OF_LOT = """
-    SELECT id, document, effective_from, created_at
-      FROM parking_tariff WHERE lot_id = $1 ORDER BY effective_from DESC LIMIT 100
+    SELECT id, vehicle_class, document, effective_from, created_at
+      FROM parking_tariff WHERE lot_id = $1 ORDER BY effective_from DESC, id LIMIT 100
 """
 
-LAST_FROM = "SELECT max(effective_from) FROM parking_tariff WHERE lot_id = $1"
+LAST_FROM = """
+    SELECT max(effective_from) FROM parking_tariff WHERE lot_id = $1 AND vehicle_class IS NOT DISTINCT FROM $2
+"""
 
 INSERT = """
-    INSERT INTO parking_tariff (id, community_id, lot_id, document, effective_from, approval_id, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    INSERT INTO parking_tariff (id, community_id, lot_id, document, effective_from, approval_id, created_at,
+                                vehicle_class)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 
 _parsed: OrderedDict[UUID, Tariff] = OrderedDict()
-
-
-def day_kind(day: date) -> DayKind:
-    """Weekends by the weekday; every other day counts as a working day."""
-    return DayKind.WEEKEND if day.weekday() >= _SATURDAY else DayKind.WORKING_DAY
 
 
 def parsed(tariff_id: UUID, kept: Mapping[str, Any]) -> Tariff:
@@ -69,15 +69,17 @@ async def propose(
     given: Mapping[str, Any],
     effective_from: datetime,
     reason: str,
+    vehicle_class: PriceClass | None = None,
 ) -> Approval:
-    """Propose that a lot's prices are these from an instant on.
+    """Propose that a lot's prices are these from an instant on, for a class of vehicles, or for all without their own.
 
-    Raises NotFound, Conflict `approval_pending`, Invalid for a document that is no tariff, for holidays apart from
-    weekends, and for an instant that has passed or does not come after the last version's.
+    Raises NotFound, Conflict `approval_pending`, Invalid for a document that is no tariff, for holidays that are priced
+    apart in a year that nobody knows, and for an instant that has passed or does not come after the last version's.
     """
     lot = await lots.lock(tx, lot_id, communities=communities)
     tariff = read(given)
-    last = await tx.fetchval(LAST_FROM, lot_id)
+    await _require_known_days(tx, lot["community_id"], tariff, effective_from)
+    last = await tx.fetchval(LAST_FROM, lot_id, vehicle_class)
     if effective_from < tx.now or (last is not None and effective_from <= last):
         raise Invalid("生效时间必须晚于现在，也晚于上一个版本。", fields=[{"field": "effective_from"}])
     kept = document(tariff)
@@ -92,8 +94,14 @@ async def propose(
             "document": kept,
             "effective_from": effective_from.isoformat(),
             "last_from": None if last is None else last.isoformat(),
+            "vehicle_class": vehicle_class,
         },
-        shown={"停车场": lot["name"], "生效时间": effective_from.isoformat(), "收费标准": kept},
+        shown={
+            "停车场": lot["name"],
+            "车型": classes.text(vehicle_class),
+            "生效时间": effective_from.isoformat(),
+            "收费标准": kept,
+        },
         reason=reason,
     )
 
@@ -103,17 +111,20 @@ async def apply(tx: Tx, approval: Approval, actor: Actor) -> None:
     lot_id = UUID(approval.payload["lot_id"])
     effective_from = datetime.fromisoformat(approval.payload["effective_from"])
     await tx.fetchval("SELECT id FROM parking_lot WHERE id = $1 FOR UPDATE", lot_id)
-    last = await tx.fetchval(LAST_FROM, lot_id)
+    # Proposals from before there were classes have none.
+    vehicle_class = approval.payload.get("vehicle_class")
+    last = await tx.fetchval(LAST_FROM, lot_id, vehicle_class)
     if effective_from < tx.now or approval.payload["last_from"] != (last and last.isoformat()):
         raise Stale
     version_id = uuid7(tx.now)
     await tx.execute(
         INSERT, version_id, approval.community_id, lot_id, approval.payload["document"], effective_from, approval.id,
-        tx.now,
+        tx.now, vehicle_class,
     )  # fmt: skip
     audit.record(
         tx, actor, action="parking.tariff_added", target=f"parking_tariff:{version_id}",
-        community_id=approval.community_id, after={"lot_id": str(lot_id), "effective_from": effective_from.isoformat()},
+        community_id=approval.community_id,
+        after={"lot_id": str(lot_id), "effective_from": effective_from.isoformat(), "vehicle_class": vehicle_class},
     )  # fmt: skip
 
 
@@ -124,13 +135,16 @@ def read(given: Mapping[str, Any]) -> Tariff:
     except Invalid as error:
         fields = [{**each, "field": f"document.{each['field']}"} for each in error.details.get("fields", ())]
         raise Invalid(error.message, fields=fields) from error
-    _require_known_days(tariff)
     return tariff
 
 
-def _require_known_days(tariff: Tariff) -> None:
-    if any(each.kinds == (DayKind.HOLIDAY,) for each in tariff.days):
+async def _require_known_days(tx: Tx, community_id: UUID, tariff: Tariff, effective_from: datetime) -> None:
+    if not any(each.kinds == (DayKind.HOLIDAY,) for each in tariff.days):
+        return
+    year = local_date(effective_from).year
+    calendar = await calendars.of_community(tx, community_id, years=[year])
+    if calendar.source(year) is Source.UNKNOWN:
         raise Invalid(
-            "还没有节假日表，节假日不能单独定价，请与周末或工作日合为一组。", code="holidays_unknown",
+            f"节假日表还没有录入 {year} 年，请先录入，或者把节假日与周末或工作日合为一组。", code="holidays_unknown",
             fields=[{"field": "document.days"}],
         )  # fmt: skip

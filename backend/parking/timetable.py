@@ -6,21 +6,13 @@ both sides of midnight is one night.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+
+from backend.property.calendars import DayKind
 
 MINUTE_S = 60
 HOUR_MIN = 60
 DAY_MIN = 24 * HOUR_MIN
 DAY_S = DAY_MIN * MINUTE_S
-
-
-class DayKind(StrEnum):
-    """工作日, 周末, 节假日: what a date is to a tariff (D8)."""
-
-    WORKING_DAY = "working_day"
-    WEEKEND = "weekend"
-    HOLIDAY = "holiday"
-
 
 KIND_TEXT = {DayKind.WORKING_DAY: "工作日", DayKind.WEEKEND: "周末", DayKind.HOLIDAY: "节假日"}
 

@@ -25,7 +25,7 @@ ENSURE = """
 """
 
 OF_HOUSES = """
-    SELECT v.id, v.community_id, v.house_id, v.plate_sealed,
+    SELECT v.id, v.community_id, v.house_id, v.plate_sealed, v.outside_until,
            (SELECT max(upper(c.period)) FROM parking_card_vehicle c WHERE c.vehicle_id = v.id AND c.period @> $2::date)
            AS card_ends_on,
            EXISTS (SELECT FROM parking_card_vehicle c WHERE c.vehicle_id = v.id AND c.period @> $2::date) AS has_card
@@ -76,17 +76,34 @@ def typed_tail(keyring: Keyring, text: str) -> bytes:
 
 def opened(keyring: Keyring, table: str, row: Record) -> str | None:
     """The plate of a row of `parking_vehicle` or `parking_session`; None for a car without one."""
-    if row["plate_sealed"] is None:
-        return None
-    return keyring.open(bytes(row["plate_sealed"]), Context(table, "plate_sealed", row["id"]))
+    return _opened(keyring, table, row["id"], row["plate_sealed"])
+
+
+def of_stay(keyring: Keyring, session_id: UUID, sealed: bytes | None) -> str | None:
+    """The plate of a stay; None for a car without one."""
+    return _opened(keyring, "parking_session", session_id, sealed)
+
+
+def of_vehicle(keyring: Keyring, vehicle_id: UUID, sealed: bytes | None) -> str | None:
+    """The plate of a vehicle; None where there is none."""
+    return _opened(keyring, "parking_vehicle", vehicle_id, sealed)
+
+
+def _opened(keyring: Keyring, table: str, row_id: UUID, sealed: bytes | None) -> str | None:
+    return None if sealed is None else keyring.open(bytes(sealed), Context(table, "plate_sealed", row_id))
 
 
 def required(text: str) -> str:
     """The one written form of a plate that somebody typed; Invalid `bad_plate`, also for the words of no plate."""
+    return typed(text).text
+
+
+def typed(text: str) -> plates.Plate:
+    """The plate that somebody typed; Invalid `bad_plate`, also for the words of no plate."""
     plate = plates.read(text)
     if plate.kind is plates.Kind.NONE:
         raise Invalid("请填写车牌号。", code="bad_plate")
-    return plate.text
+    return plate
 
 
 def as_read(text: str, colour: plates.Colour) -> plates.Plate | None:

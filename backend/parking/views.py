@@ -8,6 +8,7 @@ from backend.kernel.crypto import Keyring
 from backend.kernel.db import Record
 from backend.kernel.http import Strict, example
 from backend.parking import plates, vehicles
+from backend.parking.classes import PriceClass
 from backend.parking.quotes import Asked
 from backend.parking.states import FLAG_TEXT, Flag, SessionState
 
@@ -18,6 +19,7 @@ STAY_EXAMPLE: dict[str, Any] = {
     "lot_name": "地下停车场",
     "state": "IN",
     "plate_masked": "粤B***45",
+    "vehicle_class": "small",
     "flags": [],
     "by_card": False,
     "entered_at": "2026-09-01T02:00:00Z",
@@ -44,6 +46,7 @@ class StayView(Strict):
     lot_name: str
     state: SessionState
     plate_masked: str
+    vehicle_class: PriceClass | None
     flags: list[FlagView]
     by_card: bool
     entered_at: datetime | None
@@ -69,6 +72,7 @@ def stay_view(keyring: Keyring, row: Record) -> dict[str, Any]:
         "lot_name": row["lot_name"],
         "state": SessionState(row["state"]),
         "plate_masked": plates.mask(plate or ""),
+        "vehicle_class": row["vehicle_class"] and PriceClass(row["vehicle_class"]),
         "flags": [FlagView(code=Flag(each), text=FLAG_TEXT[Flag(each)]) for each in row["flags"]],
         "by_card": row["card_id"] is not None,
         "entered_at": row["entered_at"],

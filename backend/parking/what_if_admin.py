@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from backend.kernel.errors import Invalid, NotFound
 from backend.kernel.http import Call, Route, Strict, example
 from backend.kernel.ratelimit import Rule
 from backend.parking import lots, what_if
+from backend.parking.classes import PriceClass
 
 PRICE = "parking.tariff_propose"
 
@@ -19,6 +20,7 @@ class WhatIfBody(Strict):
     document: dict[str, Any]
     starts_at: AwareDatetime
     ends_at: AwareDatetime
+    vehicle_class: PriceClass | None = Field(None, description="stays of this class alone; null: all")
 
 
 class WhatIfAnswer(Strict):
@@ -44,7 +46,8 @@ async def try_prices(call: Call[WhatIfBody, None]) -> WhatIfAnswer:
     lot = await lots.one(call.res.db, call.ids["lot_id"], communities=call.principal.communities(PRICE))
     body = call.body
     found = await what_if.compare(
-        call.res.db, lot, given=body.document, starts_at=body.starts_at, ends_at=body.ends_at
+        call.res.db, lot, given=body.document, starts_at=body.starts_at, ends_at=body.ends_at,
+        vehicle_class=body.vehicle_class,
     )  # fmt: skip
     return WhatIfAnswer(
         stays=found.stays,

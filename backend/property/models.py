@@ -95,3 +95,15 @@ class Occupancy(Model):
 
     class Meta:
         table = "occupancy"
+
+
+class CalendarYear(Model):
+    """A year of a company's holidays and working weekends (节假日, 调休)."""
+
+    company_id = fields.UUIDField(primary_key=True)
+    year = fields.IntField()
+    days = fields.JSONField[list[object]]()
+    changed_at = fields.DatetimeField()
+
+    class Meta:
+        table = "calendar_year"

@@ -88,10 +88,10 @@ def address(site: str, pay_code: str) -> str:
     return f"{site.rstrip('/')}/p/{pay_code}"
 
 
-def svg(url: str) -> str:
+def svg(url: str, *, title: str = "缴费码") -> str:
     """The QR code of an address, to stand inside of a page or by itself; it needs nothing from elsewhere."""
     drawn = BytesIO()
     segno.make(url, error="m", micro=False).save(
-        drawn, kind="svg", scale=4, border=4, xmldecl=False, svgns=True, nl=False, title="缴费码"
+        drawn, kind="svg", scale=4, border=4, xmldecl=False, svgns=True, nl=False, title=title
     )
     return drawn.getvalue().decode()

@@ -77,6 +77,9 @@ SYSTEM = {
     "GET /metrics": row("public", EVERYBODY),
     "GET /openapi.json": row("public", EVERYBODY),
     "GET /docs": row("public", EVERYBODY),
+    # The address itself is the key, for whoever holds it.
+    "GET /files/{folder}/{name}": row("public", EVERYBODY),
+    "GET /files/{folder}/{part}/{name}": row("public", EVERYBODY),
     # A login state opens nothing here: only the channel's signature does.
     "POST /pay/notify/wechat/{merchant_id}": row("public", "11111111 1111111 111", status=204),
     "POST /pay/notify/wechat/{merchant_id}/refund": row("public", "11111111 1111111 111", status=204),
@@ -147,15 +150,15 @@ RESIDENTS = {
     "GET /api/v1/bills/{bill_id}/explanation #draft": row("resident", "13444443 3333333 333"),
     "POST /api/v1/payments": row(
         "resident", "13444YY3 3333333 333", status=201,
-        writes="payment_order payment_line payment_attempt audit_entry idempotency",
+        writes="payment_order payment_line payment_hold payment_attempt audit_entry idempotency",
     ),
     "POST /api/v1/payments #naming the tenant": row(
         "resident", "1344YYY3 3333333 333", status=201,
-        writes="payment_order payment_line payment_attempt audit_entry idempotency",
+        writes="payment_order payment_line payment_hold payment_attempt audit_entry idempotency",
     ),
     "POST /api/v1/payments #own debt of who moved out": row(
         "resident", "134Y4YY3 3333333 333", status=201,
-        writes="payment_order payment_line payment_attempt audit_entry idempotency",
+        writes="payment_order payment_line payment_hold payment_attempt audit_entry idempotency",
     ),
     "POST /api/v1/payments #draft": row("resident", "13444443 3333333 333", status=201),
     "GET /api/v1/payments": row("resident", "13ooooY3 3333333 333", stranger="next_order", owner="order"),
@@ -163,7 +166,7 @@ RESIDENTS = {
     "GET /api/v1/payment-ways": row("resident", "13444YY3 3333333 333"),
     "GET /api/v1/payment-ways #naming the tenant": row("resident", "1344YYY3 3333333 333"),
     "POST /api/v1/payments/{payment_id}/cancel": row(
-        "resident", "134444Y3 3333333 333", writes="payment_order payment_attempt payment_line audit_entry"
+        "resident", "134444Y3 3333333 333", writes="payment_order payment_attempt payment_hold audit_entry"
     ),
     "GET /api/v1/messages": row(
         "resident", "13ooooY3 3333333 333", stranger="stranger_letter", owner="owner_letter"
@@ -182,7 +185,7 @@ PREPAID = {
     "GET /api/v1/prepaid/{account_id}/entries": row("resident", "13444YY3 3333333 333", Y="prepaid house"),
     "POST /api/v1/prepaid/top-ups": row(
         "resident", "13444YY3 3333333 333", status=201,
-        writes="prepaid_account payment_order payment_line payment_attempt audit_entry idempotency",
+        writes="prepaid_account payment_order payment_line payment_hold payment_attempt audit_entry idempotency",
     ),
     "GET /admin/v1/prepaid-accounts": row("fees.read", "13333333 33YYYYY oo3", Y="prepaid house"),
     "POST /admin/v1/prepaid-accounts": row(
@@ -201,7 +204,8 @@ PREPAID = {
     "GET /p/{pay_code}": row("public", "YYYYYYYY YYYYYYY YYY", Y="item lease_item"),
     "GET /p/{pay_code}/wechat": row("public", "33333333 3333333 333"),
     "POST /p/{pay_code}/orders": row(
-        "public", "YYYYYYYY YYYYYYY YYY", writes="payment_order payment_line payment_attempt audit_entry"
+        "public", "YYYYYYYY YYYYYYY YYY",
+        writes="payment_order payment_line payment_hold payment_attempt audit_entry",
     ),
     "GET /admin/v1/houses/{house_id}/pay-code": row("pay_code.manage", "13333333 33Y3YYY 443", Y="house"),
     "GET /admin/v1/houses/{house_id}/pay-code.svg": row("pay_code.manage", "13333333 33Y3YYY 443"),
@@ -279,6 +283,8 @@ STAFF = {
 PROPERTY = {
     "GET /admin/v1/company": row("property.read", "13333333 YYYYYYY Yo3", Y="company", rival="c_company"),
     "PUT /admin/v1/company": row("company.manage", "13333333 333333Y 4o3", writes="company audit_entry"),
+    "GET /admin/v1/calendar": row("property.read", "13333333 YYYYYYY Yo3"),
+    "PUT /admin/v1/calendar": row("company.manage", "13333333 333333Y 4o3", writes="calendar_year audit_entry"),
     "GET /admin/v1/communities": row(
         "property.read", "13333333 YYYYYYY oo3", Y="a", admin="a b", neighbour="b", rival="c"
     ),
@@ -512,12 +518,12 @@ COUNTER = {
     "GET /admin/v1/counter/due #by code": row("counter.read", "13333333 3333YYY 443", Y=OPEN_BILLS),
     "POST /admin/v1/counter/takings": row(
         "counter.work", "13333333 3333YYY 443", status=201,
-        writes="payment_order payment_line payment_attempt counter_voucher bill posting account outbox audit_entry "
-               "idempotency",
+        writes="payment_order payment_line payment_hold payment_attempt counter_voucher bill posting account outbox "
+               "audit_entry idempotency",
     ),
     "POST /admin/v1/counter/codes": row(
         "counter.work", "13333333 3333YYY 443", status=201,
-        writes="payment_order payment_line payment_attempt audit_entry idempotency",
+        writes="payment_order payment_line payment_hold payment_attempt audit_entry idempotency",
     ),
     "POST /admin/v1/counter/vouchers/{voucher_id}/void": row(
         "refund.request", "13333333 3333YYY 443", status=201,
@@ -621,8 +627,10 @@ DEVICES = {
 }  # fmt: skip
 
 LOT = "/admin/v1/parking-lots/{lot_id}"
+LANE = f"{LOT}/lanes/{{lane_id}}"
 STAYS = "/admin/v1/parking-stays/{session_id}"
 ENTRY = "parking_session parking_wildcard parking_event"
+LISTED = "parking_gate_version parking_gate_change"
 
 PARKING = {
     "GET /admin/v1/parking-lots": row(
@@ -647,20 +655,27 @@ PARKING = {
     f"GET {LOT}/cards": row("parking.card", "13333333 33Y33YY 443", Y="card house next_card next_house"),
     f"POST {LOT}/cards": row(
         "parking.card", "13333333 33Y33YY 443", status=201,
-        writes="parking_card parking_card_vehicle parking_vehicle audit_entry idempotency",
+        writes=f"parking_card parking_card_vehicle parking_vehicle {LISTED} audit_entry idempotency",
     ),
     "POST /admin/v1/parking-cards/{card_id}/cancel": row(
-        "parking.card", "13333333 33Y33YY 443", writes="parking_card parking_card_vehicle audit_entry"
+        "parking.card", "13333333 33Y33YY 443", writes=f"parking_card parking_card_vehicle {LISTED} audit_entry"
     ),
     f"POST {LOT}/list-entries": row(
         "parking.edit", "13333333 33333YY 443", status=201,
-        writes="parking_list_entry parking_vehicle audit_entry idempotency",
+        writes=f"parking_list_entry parking_vehicle {LISTED} audit_entry idempotency",
     ),
     f"GET {LOT}/stays": row("parking.stays", "13333333 Y3Y33YY 443", Y="stay next_stay lot"),
     f"GET {STAYS}": row("parking.stays", "13333333 Y3Y33YY 443", Y="stay lot"),
     f"POST {LOT}/lanes/{{lane_id}}/open": row(
-        "parking.guard", "13333333 Y3333YY 443", writes=f"{ENTRY} device_command audit_entry idempotency"
+        "parking.guard", "13333333 Y3333YY 443",
+        writes=f"{ENTRY} parking_hand_opening device_command audit_entry idempotency",
     ),
+    f"GET {LOT}/figures": row("parking.figures", "13333333 333YYYY 443"),
+    f"GET {LOT}/figures.xlsx": row("parking.figures", "13333333 333YYYY 443"),
+    f"GET {LOT}/hand-openings": row("parking.figures", "13333333 333YYYY 443"),
+    f"GET {LOT}/limits": row("parking.read", "13333333 YYYYYYY 443"),
+    f"PUT {LOT}/limits": row("parking.edit", "13333333 33333YY 443", writes="parking_lot audit_entry"),
+    f"GET {LOT}/long-stays": row("parking.stays", "13333333 Y3Y33YY 443"),
     f"POST {LOT}/open-all": row("parking.guard", "13333333 Y3333YY 443", writes="device_command audit_entry"),
     f"POST {STAYS}/correct": row("parking.guard", "13333333 Y3333YY 443", writes=f"{ENTRY} audit_entry"),
     f"POST {STAYS}/match": row("parking.guard", "13333333 Y3333YY 443", writes=f"{ENTRY} device_command audit_entry"),
@@ -668,9 +683,53 @@ PARKING = {
     f"POST {STAYS}/quote": row(
         "parking.stays", "13333333 Y3Y33YY 443", writes="parking_quote parking_session parking_event"
     ),
+    f"POST {STAYS}/vehicle-class": row(
+        "parking.guard", "13333333 Y3333YY 443", writes="parking_session parking_event audit_entry"
+    ),
     f"POST {STAYS}/plate": row("parking.guard", "13333333 Y3333YY 443", writes="audit_entry"),
+    f"GET {LOT}/shops": row(
+        "parking.shops", "13333333 33Y3YYY 443", Y="lot house shop offer next_house next_shop next_offer"
+    ),
+    f"POST {LOT}/shops": row(
+        "parking.edit", "13333333 33333YY 443", status=201, writes="parking_shop audit_entry idempotency"
+    ),
+    "POST /admin/v1/parking-shops/{shop_id}/close": row(
+        "parking.edit", "13333333 33333YY 443", writes="parking_shop audit_entry"
+    ),
+    "POST /admin/v1/parking-shops/{shop_id}/coupon-offers": row(
+        "parking.edit", "13333333 33333YY 443", status=201, writes="parking_coupon_offer audit_entry idempotency"
+    ),
+    "POST /admin/v1/parking-coupon-offers/{offer_id}/grants": row(
+        "parking.edit", "13333333 33333YY 443", writes="parking_coupon_grant audit_entry idempotency"
+    ),
+    f"GET {LOT}/shop-settlements": row("parking.shops", "13333333 33Y3YYY 443"),
+    # Who lives in a shop gives its coupons; whoever has been given a code may enter it for any car.
+    "GET /api/v1/parking-shops": row(
+        "resident", "13ooYYY3 3333333 333", Y="lot house shop offer", stranger="lot next_house next_shop next_offer"
+    ),
+    "POST /api/v1/parking-coupon-offers/{offer_id}/codes": row(
+        "resident", "1344YYY3 3333333 333", status=201, writes="parking_coupon"
+    ),
+    "POST /api/v1/parking-coupon-offers/{offer_id}/coupons": row(
+        "resident", "1344YYY3 3333333 333", writes="parking_coupon parking_coupon_use parking_event idempotency"
+    ),
+    "POST /api/v1/parking-coupons": row(
+        "resident", "1YYYYYY3 3333333 333",
+        writes="parking_coupon_use parking_event parking_quote parking_session",
+    ),
+    f"POST {STAYS}/pictures": row("parking.guard", "13333333 Y3333YY 443", writes="audit_entry"),
     "GET /api/v1/parking-lots": row("resident", "1oooYYY3 3333333 333", Y="lot a", stranger="lot a"),
     "GET /api/v1/parking-lots/{lot_id}/free-spaces": row("resident", "14Y4YYY3 3333333 333"),
+    f"POST {LOT}/visitor-cards": row(
+        "parking.card", "13333333 33Y33YY 443", status=201,
+        writes=f"parking_card parking_card_vehicle parking_vehicle parking_visitor {LISTED} audit_entry idempotency",
+    ),
+    # Whoever lives in the house, tenants too.
+    "GET /api/v1/houses/{house_id}/visitor-vehicles": row("resident", "1444YYY3 3333333 333"),
+    "POST /api/v1/houses/{house_id}/visitor-vehicles": row(
+        "resident", "1444YYY3 3333333 333", status=201,
+        writes=f"parking_card parking_card_vehicle parking_vehicle parking_visitor {LISTED} audit_entry idempotency",
+    ),
     "GET /api/v1/parking-vehicles": row(
         "resident", "13oooYY3 3333333 333", Y="vehicle house", stranger="next_vehicle next_house"
     ),
@@ -681,14 +740,107 @@ PARKING = {
     ),
     "POST /api/v1/parking-quotes/{quote_id}/payments": row(
         "resident", "13YYYYY3 3333333 333", status=201,
-        writes="payment_order payment_line payment_attempt audit_entry idempotency",
+        writes="payment_order payment_line payment_hold payment_attempt audit_entry idempotency",
     ),
+    f"GET {LANE}/scan-code": row("parking.read", "13333333 YYYYYYY 443"),
+    f"GET {LANE}/scan-code.svg": row("parking.read", "13333333 YYYYYYY 443"),
+    f"POST {LANE}/scan-code": row(
+        "parking.edit", "13333333 33333YY 443", writes="parking_lane audit_entry idempotency"
+    ),
+    # Whoever stands at a lane may pay for any car there; without a plate he comes in and goes out by its code.
+    "GET /p/lanes/{lane_code}": row("public", EVERYBODY),
+    "GET /p/lanes/{lane_code}/wechat": row("public", "33333333 3333333 333"),
+    "POST /p/lanes/{lane_code}/plate": row(
+        "public", "YYYYYYYY YYYYYYY YYY", writes="parking_quote parking_session parking_event"
+    ),
+    "POST /p/lanes/{lane_code}/orders": row(
+        "public", "YYYYYYYY YYYYYYY YYY",
+        writes="payment_order payment_line payment_hold payment_attempt audit_entry",
+    ),
+    "POST /p/lanes/{lane_code}/enter": row(
+        "public", "YYYYYYYY YYYYYYY YYY",
+        writes="parking_session parking_scanned_entry parking_event device_command audit_entry",
+    ),
+    "POST /p/lanes/{lane_code}/leave": row(
+        "public", "YYYYYYYY YYYYYYY YYY", writes="parking_session parking_event device_command audit_entry"
+    ),
+    "GET /device/v1/parking-gate-list": row("device", "1333333Y 3333333 333", writes="audit_entry"),
     "POST /device/v1/sightings": row("device", "1333333Y 3333333 333", writes=f"device_event {ENTRY}"),
     # The secret in a camera's address opens it, and nothing else does. Who signs does not stream.
     "POST /device/v1/cameras/{vendor}/{device_id}/{key}": row("public", "44444443 4444444 444"),
 }  # fmt: skip
 
+PARKING_CARDS = {
+    f"GET {LOT}/card-products": row("parking.read", "13333333 YYYYYYY 443", Y="card_product lot"),
+    f"POST {LOT}/card-products": row(
+        "parking.tariff_propose", "13333333 33333YY 443", status=202, writes="approval audit_entry idempotency"
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision #parking card product": row(
+        "staff.self", "13333333 44444YY 444", writes="approval parking_card_product audit_entry"
+    ),
+    "POST /admin/v1/parking-card-products/{product_id}/withdraw": row(
+        "parking.edit", "13333333 33333YY 443", writes="parking_card_product audit_entry"
+    ),
+    "GET /admin/v1/parking-cards": row("parking.card_offer", "13333333 33Y3YYY oo3", Y="card lot house"),
+    "POST /admin/v1/parking-cards/{card_id}/offers": row(
+        "parking.card_offer", "13333333 33Y3YYY 443", writes="parking_card_sale"
+    ),
+    f"POST {LOT}/card-offers": row(
+        "parking.card_offer", "13333333 33Y3YYY 443", writes="parking_card parking_card_sale parking_vehicle"
+    ),
+    "GET /api/v1/parking-cards": row(
+        "resident", "13oooYY3 3333333 333", Y="card lot house", stranger="next_card lot next_house"
+    ),
+    "GET /api/v1/parking-lots/{lot_id}/card-products": row(
+        "resident", "14Y4YYY3 3333333 333", Y="card_product lot"
+    ),
+    # A tenant's vehicles need the owner's leave.
+    "POST /api/v1/parking-cards/{card_id}/payments": row(
+        "resident", "13444YY3 3333333 333", status=201,
+        writes="parking_card_sale payment_order payment_line payment_hold payment_attempt audit_entry idempotency",
+    ),
+    "POST /api/v1/parking-lots/{lot_id}/card-payments": row(
+        "resident", "14443YY3 3333333 333", status=201,
+        writes="parking_card parking_card_sale payment_order payment_line payment_hold payment_attempt audit_entry "
+               "idempotency",
+    ),
+}  # fmt: skip
+
+PARKING_SPACES = {
+    f"GET {LOT}/spaces": row("parking.read", "13333333 YYYYYYY 443", Y="space house free_space lot"),
+    f"POST {LOT}/spaces": row(
+        "parking.edit", "13333333 33333YY 443", status=201, writes="parking_space audit_entry idempotency"
+    ),
+    "POST /admin/v1/parking-spaces/{space_id}/assign": row(
+        "parking.space", "13333333 33Y33YY 443", writes="parking_space audit_entry"
+    ),
+    "POST /admin/v1/parking-spaces/{space_id}/release": row(
+        "parking.space", "13333333 33Y33YY 443", writes="parking_space audit_entry"
+    ),
+    f"GET {LOT}/application-rules": row("parking.read", "13333333 YYYYYYY 443"),
+    f"PUT {LOT}/application-rules": row(
+        "parking.edit", "13333333 33333YY 443", writes="parking_application_rule audit_entry"
+    ),
+    "GET /api/v1/parking-lots/{lot_id}/spaces": row("resident", "14Y4YYY3 3333333 333", Y="free_space"),
+    "GET /api/v1/parking-spaces": row("resident", "13oooYY3 3333333 333", Y="space lot house"),
+    "GET /api/v1/parking-applications": row("resident", "13oooYY3 3333333 333", Y="application house"),
+    # A tenant's vehicles need the owner's leave.
+    "POST /api/v1/parking-applications/spaces": row(
+        "resident", "14443YY3 3333333 333", status=201, writes="approval audit_entry idempotency"
+    ),
+    "POST /api/v1/parking-applications/vehicles": row(
+        "resident", "14443YY3 3333333 333", status=201, writes="approval parking_vehicle audit_entry idempotency"
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision #parking space": row(
+        "staff.self", "13333333 44Y44YY 444", writes="approval parking_space audit_entry"
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision #parking vehicle": row(
+        "staff.self", "13333333 44Y44YY 444", writes="approval parking_vehicle audit_entry"
+    ),
+}  # fmt: skip
+
 MATRIX: Mapping[str, Row] = {
     **SYSTEM, **RESIDENTS, **PREPAID, **OWN_ACCOUNT, **STAFF, **PROPERTY, **ROSTER, **FEES, **MESSAGES, **PAYMENTS,
     **COUNTER, **RECONCILIATION, **REFUNDS, **DEVICES, **PARKING,
+    **PARKING_CARDS, **PARKING_SPACES,
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """The requests of parking: staff, the guard's console, residents, cameras."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from backend.kernel.approvals import Approval
@@ -22,6 +23,16 @@ plain(f"GET {LOT}/tariffs", "/admin/v1/parking-lots/{lot}/tariffs")
 plain(f"GET {LOT}/cards", "/admin/v1/parking-lots/{lot}/cards?limit=100")
 plain(f"GET {LOT}/stays", "/admin/v1/parking-lots/{lot}/stays?limit=100")
 plain(f"GET {STAYS}", "/admin/v1/parking-stays/{stay}")
+plain(f"GET {LOT}/limits", "/admin/v1/parking-lots/{lot}/limits")
+plain(f"GET {LOT}/long-stays", "/admin/v1/parking-lots/{lot}/long-stays")
+plain(f"GET {LOT}/figures", "/admin/v1/parking-lots/{lot}/figures?starts_on=2026-09-01&ends_on=2026-09-30")
+plain(f"GET {LOT}/figures.xlsx", "/admin/v1/parking-lots/{lot}/figures.xlsx?starts_on=2026-09-01&ends_on=2026-09-30")
+plain(
+    f"GET {LOT}/hand-openings",
+    "/admin/v1/parking-lots/{lot}/hand-openings?starts_on=2025-09-01&ends_on=2025-09-30",
+)
+plain("GET /device/v1/parking-gate-list", "/device/v1/parking-gate-list")
+plain("GET /api/v1/houses/{house_id}/visitor-vehicles", "/api/v1/houses/{house}/visitor-vehicles")
 plain("GET /api/v1/parking-lots", "/api/v1/parking-lots")
 plain("GET /api/v1/parking-vehicles", "/api/v1/parking-vehicles")
 plain("GET /api/v1/parking-stays", "/api/v1/parking-stays?limit=100")
@@ -32,6 +43,15 @@ async def follow_free_spaces(world: World, who: Who) -> Prepared:
     """Who has redeemed a family code in an earlier request lives in the community; that is taken back."""
     await world.res.db.execute("DELETE FROM occupancy WHERE source = 'family_code'")
     return Prepared(f"/api/v1/parking-lots/{world.ids['lot']}/free-spaces", touches=(world.ids["lot"],))
+
+
+@request("GET /files/{folder}/{name}", "GET /files/{folder}/{part}/{name}")
+async def read_file(world: World, who: Who) -> Prepared:
+    """A picture at an address that was given out a moment ago."""
+    key = "parking-pictures/2026-09/0190.jpg"
+    await world.res.storage.put(key, b"picture")
+    parts = urlsplit(world.res.storage.url(key, 60))
+    return Prepared(f"{parts.path}?{parts.query}", shows=("picture",))
 
 
 def plate(world: World) -> str:
@@ -67,6 +87,13 @@ async def create_lot(world: World, who: Who) -> Prepared:
 async def change_lot(world: World, who: Who) -> Prepared:
     made = await lot(world)
     return Prepared(f"/admin/v1/parking-lots/{made.id}", RULES, shows=(made.id,), touches=(made.id,))
+
+
+@request(f"PUT {LOT}/limits")
+async def set_limits(world: World, who: Who) -> Prepared:
+    made = await lot(world)
+    path = f"/admin/v1/parking-lots/{made.id}/limits"
+    return Prepared(path, {"long_stay_days": 14, "picture_days": 7}, touches=(made.id,))
 
 
 @request(f"POST {LOT}/lanes")
@@ -121,6 +148,28 @@ async def issue_card(world: World, who: Who) -> Prepared:
 async def cancel_card(world: World, who: Who) -> Prepared:
     card = await factories_parking.card(await lot(world), [plate(world)])
     return Prepared(f"/admin/v1/parking-cards/{card}/cancel", {"reason": "车辆已过户"}, touches=(card,))
+
+
+@request(f"POST {LOT}/visitor-cards")
+async def issue_visitor_card(world: World, who: Who) -> Prepared:
+    made, house, now = await lot(world), world.ids["house"], world.res.clock.now()
+    body = {
+        "plate": plate(world), "starts_at": now.isoformat(), "ends_at": (now + timedelta(hours=3)).isoformat(),
+        "entries": 1, "house_id": str(house),
+    }  # fmt: skip
+    return Prepared(f"/admin/v1/parking-lots/{made.id}/visitor-cards", body, touches=(made.id, house))
+
+
+@request("POST /api/v1/houses/{house_id}/visitor-vehicles")
+async def announce_visitor(world: World, who: Who) -> Prepared:
+    made, house, now = await lot(world), world.ids["house"], world.res.clock.now()
+    await world.res.redis.flushdb()
+    await world.res.db.execute("UPDATE parking_lot SET visitors_per_day = 1 WHERE id = $1", made.id)
+    body = {
+        "lot_id": str(made.id), "plate": plate(world), "starts_at": now.isoformat(),
+        "ends_at": (now + timedelta(hours=3)).isoformat(), "entries": 1,
+    }  # fmt: skip
+    return Prepared(f"/api/v1/houses/{house}/visitor-vehicles", body, touches=(made.id, house))
 
 
 @request(f"POST {LOT}/list-entries")
@@ -181,6 +230,12 @@ async def reveal(world: World, who: Who) -> Prepared:
     text = plate(world)
     stay = await car(world, text)
     return Prepared(f"/admin/v1/parking-stays/{stay}/plate", {"reason": "核对车辆"}, shows=(text,), touches=(stay,))
+
+
+@request(f"POST {STAYS}/pictures")
+async def show_pictures(world: World, who: Who) -> Prepared:
+    stay = await car(world)
+    return Prepared(f"/admin/v1/parking-stays/{stay}/pictures", {"reason": "核对车辆"}, touches=(stay,))
 
 
 @request("POST /api/v1/parking-quotes")

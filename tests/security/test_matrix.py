@@ -15,13 +15,16 @@ from tests.conftest import Answered
 from tests.security import (
     requests_counter,
     requests_devices,
+    requests_lanes,
     requests_money,
     requests_parking,
+    requests_parking_cards,
     requests_prepaid,
     requests_reconcile,
     requests_refunds,
     requests_resident,
     requests_staff,
+    requests_tariffs,
 )
 from tests.security.matrix import COLUMNS, MATRIX, Row
 from tests.security.prepared import REQUESTS, Prepared
@@ -30,13 +33,16 @@ from tests.security.world import PRINCIPALS, SIDES, Who, World
 REGISTERED = (
     requests_counter,
     requests_devices,
+    requests_lanes,
     requests_money,
     requests_parking,
+    requests_parking_cards,
     requests_prepaid,
     requests_reconcile,
     requests_refunds,
     requests_resident,
     requests_staff,
+    requests_tariffs,
 )
 DENIED = {"1": 401, "3": 403, "4": 404}
 BY_KEY = {f"{route.method} {route.path}": route for route in ROUTES}
@@ -50,7 +56,7 @@ NOT_OURS = (
 
 
 # Pages for people, whose refusals are pages too; tests/api/scan says what they show.
-PAGES = ("GET /p/{pay_code}", "GET /p/{pay_code}/wechat", "POST /p/{pay_code}/orders")
+PAGES = tuple(key for key in KEYS if key.split(" ")[1].startswith("/p/"))
 
 
 def route_of(key: str) -> Route:

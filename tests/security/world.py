@@ -29,7 +29,16 @@ from payments import merchants, orders
 from payments.merchant_keys import Keys
 from payments.orders import Payer
 from payments.payables import Kind, Wish
-from tests import factories, factories_devices, factories_fees, factories_parking, factories_payments, vectors
+from tests import (
+    factories,
+    factories_cards,
+    factories_devices,
+    factories_fees,
+    factories_parking,
+    factories_payments,
+    factories_shops,
+    vectors,
+)
 from tests.conftest import Client, Sandbox
 from tests.factories import Community
 from tests.factories_parking import Lot
@@ -61,7 +70,8 @@ SIDES: Mapping[str, frozenset[str]] = {
     "newcomer": frozenset({"company"}),
     "stranger": frozenset({"company", "ours", "next"}),
     **dict.fromkeys(("former", "tenant", "family", "owner"), frozenset({"company", "ours", "house"})),
-    "device": frozenset({"company", "ours"}),
+    # The camera of a lane is given the cards of its lot, whosever house they are.
+    "device": frozenset({"company", "ours", "house", "next"}),
     **dict.fromkeys(
         ("guard", "engineer", "service", "readonly", "cashier", "manager"),
         frozenset({"company", "ours", "house", "next"}),
@@ -382,7 +392,7 @@ async def _parking(world: World) -> None:
     """A lot at each place with a car of each house in it, under a card; the world's device sees an entry of ours."""
     res = world.res
     for prefix, letter, side in (("", "a", "ours"), ("b_", "b", "b"), ("c_", "c", "c")):
-        lot = world.lots[letter] = await factories_parking.lot(res, world.places[letter])
+        lot = world.lots[letter] = await factories_parking.lot(res, world.places[letter], spaces=1000)
         world.name(f"{prefix}lot", lot.id, side)
         tariff = await res.db.fetchval("SELECT id FROM parking_tariff WHERE lot_id = $1", lot.id)
         world.name(f"{prefix}tariff", tariff, side)
@@ -405,6 +415,18 @@ async def _parking(world: World) -> None:
         assert row is not None
         world.name(f"{prefix}stay", row["id"], side)
         world.name(f"{prefix}vehicle", row["vehicle_id"], side)
+        shop, offer = await factories_shops.keeps_shop(lot, world.ids[house], name=f"{number}号店")
+        world.name(f"{prefix}shop", shop, side)
+        world.name(f"{prefix}offer", offer, side)
+    for prefix, letter, side in (("", "a", "ours"), ("b_", "b", "b"), ("c_", "c", "c")):
+        world.name(f"{prefix}card_product", await factories_cards.listed(world.lots[letter]), side)
+    for name, house, number, state, side in (
+        ("space", world.ids["house"], "A-001", "sold", "house"), ("free_space", None, "A-002", "free", "ours"),
+    ):  # fmt: skip
+        since = date(2026, 1, 1) if house is not None else None
+        made = await factories_cards.space(world.lots["a"], house, number, state=state, starts_on=since)
+        world.name(name, made, side)
+    world.name("application", await factories_cards.decided_application(world.lots["a"], world.ids["house"]), "house")
 
 
 async def _prepaid(world: World) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from miniprogram_api.scan_page import Browser, browser_of
+from miniprogram_api.scanning import Browser, browser_of
 from tests import factories
 from tests.conftest import Answered, Client
 from tests.factories_alipay import Alipay

@@ -191,7 +191,7 @@ async def test_a_clock_that_is_wrong_counts_by_the_arrival(res: Resources, lot: 
 
 
 async def test_a_car_without_a_plate_is_left_to_the_guard(res: Resources, lot: Lot) -> None:
-    assert (await lot.arrives(None)).lines == ("未识别到车牌", "请联系保安")
+    assert (await lot.arrives(None)).lines == ("未识别到车牌", "无牌车请扫码", "有牌车请联系保安")
     assert await lot.stays() == []
 
 
