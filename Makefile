@@ -36,10 +36,10 @@ demo: $(READY) ## play one month of a community, over HTTP only
 	@$(BIN)/linli demo
 
 test: $(READY) ## the suite, ten minutes at most
-	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not long"
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not long"
 
 test-long: $(READY) ## the suite with the counts that reliability.md states
-	@$(BIN)/python -m pytest -n 2 --dist loadscope
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 simulate: $(READY) ## SEEDS=n towns of 300 houses for a year, hostile channels; resumes
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)

@@ -60,6 +60,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
+# Modules that take long go out first, so that the workers end together (with --no-loadscope-reorder, see the Makefile).
+LONG_MODULES = ("tests/demo/", "tests/faults/", "tests/simulation/", "tests/processes/", "tests/integration/seed/")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The order of the suite: what takes long, then everything else."""
+    items.sort(key=lambda item: next((i for i, part in enumerate(LONG_MODULES) if part in item.nodeid), 99))
+
+
 LOOP: pytest.StashKey[asyncio.Runner] = pytest.StashKey()
 
 

@@ -271,6 +271,7 @@ async def test_f26_an_order_lost_with_a_restored_backup_is_named_by_what_the_cha
     order_id = await till.ready(await play.bill(26_805))
     attempt = await play.attempt(order_id)
     body = await till.body(order_id)
+    await play.res.db.execute("DELETE FROM payment_hold WHERE order_id = $1", order_id)
     await play.res.db.execute("DELETE FROM payment_line WHERE order_id = $1", order_id)
     await play.res.db.execute("DELETE FROM payment_attempt WHERE order_id = $1", order_id)
     digest = await play.res.db.fetchval("DELETE FROM payment_order WHERE id = $1 RETURNING digest", order_id)

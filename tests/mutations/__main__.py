@@ -2,19 +2,22 @@
 
 A mutation is a file `<name>.patch`: lines `Protects: …` and `Test: <pytest id>`, then a unified diff. First every named
 test must pass on the untouched tree; a mutant that survives, a patch that does not apply, or a test that is red before
-fails the run.
+fails the run. Two mutants are played at a time.
 """
 
 import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 TEST_TIMEOUT_S = 300
+UNTOUCHED_TIMEOUT_S = 1800
+AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,15 @@ def copy(into: Path) -> None:
             shutil.copy2(source, target)
 
 
-def pytest(tree: Path, tests: tuple[str, ...]) -> tuple[bool, str]:
-    """Whether all tests pass in `tree`, and what pytest said."""
-    argv = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+def pytest(tree: Path, *argv: str, timeout_s: int = TEST_TIMEOUT_S) -> tuple[bool, str]:
+    """Whether all tests of `argv` pass in `tree`, and what pytest said."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *argv]
     try:
-        done = subprocess.run(argv, cwd=tree, capture_output=True, text=True, timeout=TEST_TIMEOUT_S, check=False)
+        done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
-        return False, f"ran into the time-out of {TEST_TIMEOUT_S} s"
+        return False, f"ran into the time-out of {timeout_s} s"
     if done.returncode not in (0, 1):
-        raise SystemExit(f"pytest could not run {tests}:\n{done.stdout[-3000:]}{done.stderr[-2000:]}")
+        raise SystemExit(f"pytest could not run {argv}:\n{done.stdout[-3000:]}{done.stderr[-2000:]}")
     return done.returncode == 0, done.stdout[-3000:]
 
 
@@ -73,7 +76,7 @@ def survives(mutation: Mutation) -> str | None:
         )  # fmt: skip
         if applied.returncode != 0:
             return f"the patch does not apply: {applied.stdout}"
-        passed, _ = pytest(tree, mutation.tests)
+        passed, _ = pytest(tree, *mutation.tests)
         return "the test stays green" if passed else None
 
 
@@ -85,17 +88,17 @@ def main(names: list[str]) -> int:
         return 1
     tests = tuple(dict.fromkeys(test for mutation in mutations for test in mutation.tests))
     print(f"{len(mutations)} mutations; their {len(tests)} tests on the untouched tree first …", flush=True)
-    passed, output = pytest(ROOT, tests)
+    passed, output = pytest(ROOT, "-n", str(AT_ONCE), *tests, timeout_s=UNTOUCHED_TIMEOUT_S)
     if not passed:
         print(output)
         print("a named test is red before any mutation")
         return 1
     bad = 0
-    for number, mutation in enumerate(mutations, 1):
-        why = survives(mutation)
-        bad += why is not None
-        verdict = "caught" if why is None else f"SURVIVED: {why}"
-        print(f"[{number}/{len(mutations)}] {mutation.path.stem}: {mutation.protects}: {verdict}", flush=True)
+    with ThreadPoolExecutor(AT_ONCE) as players:
+        for number, (mutation, why) in enumerate(zip(mutations, players.map(survives, mutations), strict=True), 1):
+            bad += why is not None
+            verdict = "caught" if why is None else f"SURVIVED: {why}"
+            print(f"[{number}/{len(mutations)}] {mutation.path.stem}: {mutation.protects}: {verdict}", flush=True)
     print(f"{len(mutations) - bad} caught, {bad} survived")
     return 1 if bad else 0
 
