@@ -20,6 +20,7 @@ from bench.gate_seed import OWED_FEN, STAYED
 
 SEALED = b"\x01" + bytes(48)
 LINES = [{"amount_fen": OWED_FEN}]
+CLASS = "small"
 
 # What the product inserts in one statement with Tx.flush.
 ENTERED = """
@@ -67,7 +68,7 @@ async def _facts(
 ) -> tuple[asyncpg.Record, UUID]:
     event_id = uuid4()
     await connection.fetchrow(inbox.HEAR, event_id, camera_id, camera_id, key, None, "plate", at, now, SEALED)
-    facts = await connection.fetchrow(gate.FACTS, camera_id, blind, local_date(at), at)
+    facts = await connection.fetchrow(gate.FACTS, camera_id, blind, local_date(at), at, CLASS)
     return facts, event_id
 
 
@@ -78,7 +79,7 @@ async def _enter(
     session_id = uuid4()
     await connection.fetchval(
         stays.OPEN, session_id, facts["community_id"], facts["lot_id"], "IN", [], SEALED, blinds.whole, blinds.tail,
-        None, None, facts["tariff_id"], at, facts["lane_id"], None, None, now,
+        None, None, facts["tariff_id"], at, facts["lane_id"], None, None, now, CLASS,
     )  # fmt: skip
     await connection.execute(
         ENTERED, facts["lot_id"], session_id, list(blinds.wildcards), facts["community_id"], at, now, event_id,
