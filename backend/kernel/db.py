@@ -258,6 +258,10 @@ class Database:
                 answer = await work(write)
             except (*_REPEAT, asyncpg.UniqueViolationError):
                 return None
+            except asyncio.CancelledError:
+                # Whoever waits has a deadline: asyncpg would wait for the end of the statement.
+                connection.terminate()
+                raise
             await failpoint("tx.after_commit")
             return answer
 

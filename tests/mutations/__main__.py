@@ -54,7 +54,7 @@ def copy(into: Path) -> None:
 
 def pytest(tree: Path, *argv: str, timeout_s: int = TEST_TIMEOUT_S) -> tuple[bool, str]:
     """Whether all tests of `argv` pass in `tree`, and what pytest said."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *argv]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *argv]
     try:
         done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
@@ -76,7 +76,7 @@ def survives(mutation: Mutation) -> str | None:
         )  # fmt: skip
         if applied.returncode != 0:
             return f"the patch does not apply: {applied.stdout}"
-        passed, _ = pytest(tree, *mutation.tests)
+        passed, _ = pytest(tree, "-x", *mutation.tests)
         return "the test stays green" if passed else None
 
 
