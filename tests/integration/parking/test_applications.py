@@ -8,6 +8,7 @@ import pytest
 
 from backend.kernel.approvals import Approval, Stale
 from backend.kernel.audit import Actor
+from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, Invalid
 from backend.parking import applications, plates
 from backend.parking.applications import ForSpace, ForVehicle, Rule
@@ -17,6 +18,7 @@ from tests.factories_parking import CAR
 from tests.integration.parking.conftest import Garage
 
 UNTIL = date(2026, 12, 1)
+WAITING = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 async def ask_vehicle(
@@ -182,9 +184,18 @@ async def test_of_two_houses_who_want_a_space_the_first_approved_has_it(garage: 
 
 async def test_of_many_applications_at_once_no_more_wait_than_the_lot_allows(garage: Garage) -> None:
     await rules(garage, OutsideVehicles.BUY, 2)
-    asked = await asyncio.gather(
-        *(ask_vehicle(garage, f"粤B1000{number}") for number in range(6)), return_exceptions=True
-    )
+    db = garage.play.res.db
+
+    async def all_at_once(tx: Tx) -> list[asyncio.Task[Approval]]:
+        """Nobody writes before all have counted, or wait for the lot."""
+        await tx.execute("LOCK TABLE approval IN SHARE MODE")
+        asking = [asyncio.create_task(ask_vehicle(garage, f"粤B1000{number}")) for number in range(6)]
+        async with asyncio.timeout(20):
+            while await db.fetchval(f"SELECT count(*) FROM {WAITING}") < len(asking):
+                await asyncio.sleep(0.01)
+        return asking
+
+    asked = await asyncio.gather(*await db.transact(all_at_once), return_exceptions=True)
     assert sum(isinstance(each, Approval) for each in asked) == 2
     refused = [each for each in asked if isinstance(each, Conflict)]
     assert {each.code for each in refused} == {"too_many_applications"} and len(refused) == 4
