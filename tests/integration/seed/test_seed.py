@@ -20,6 +20,7 @@ from backend.kernel.resources import Resources
 from backend.parking import lots, tariffs
 from backend.property import houses
 from backend.seeding import demo_file, history, town
+from backend.seeding.demo_file import Demo
 from payments import merchants, ways
 from payments.channels.base import Channel
 from tests.conftest import START, Sandbox
@@ -77,12 +78,20 @@ async def test_the_books_of_the_seed_agree_with_the_channels(
     assert await counts(sandbox_res) == before
 
 
-async def test_both_channels_collect_and_every_house_has_a_paper_code(
+async def test_the_seeded_community_is_alive(
     seeded_settings: Settings, sandbox: Sandbox, sandbox_res: Resources
 ) -> None:
+    """One seed for all that is only looked at."""
     await seed.seed(seeded_settings)
     demo = demo_file.read(sandbox.data_dir)
     assert demo is not None
+    await _both_channels_collect_and_every_house_has_a_paper_code(sandbox_res, demo)
+    await _the_car_park_takes_a_car_through_its_cameras(sandbox_res, demo)
+    await _history_lies_in_the_past_of_the_shared_clock(sandbox_res)
+    await _every_role_logs_in_with_what_the_demo_file_says(sandbox_res, demo)
+
+
+async def _both_channels_collect_and_every_house_has_a_paper_code(sandbox_res: Resources, demo: Demo) -> None:
     community_id = UUID(demo.community_id)
     items = await sandbox_res.db.fetch("SELECT id FROM fee_item")
     offered = await ways.offered(sandbox_res.db, community_id, item_ids=[items[0]["id"]], appid=demo.miniprogram)
@@ -96,11 +105,8 @@ async def test_both_channels_collect_and_every_house_has_a_paper_code(
     assert await sandbox_res.db.fetchval("SELECT count(*) FROM house WHERE pay_code IS NULL OR pay_code = ''") == 0
 
 
-async def test_the_car_park_takes_a_car_through_its_cameras(seeded_settings: Settings, sandbox_res: Resources) -> None:
+async def _the_car_park_takes_a_car_through_its_cameras(sandbox_res: Resources, demo: Demo) -> None:
     """S3: its prices were proposed by one person and approved by another; the demo file has what the cameras need."""
-    await seed.seed(seeded_settings)
-    demo = demo_file.read(seeded_settings.data_dir)
-    assert demo is not None
     (lot,) = await lots.in_communities(sandbox_res.db, [UUID(demo.community_id)])
     assert (str(lot["id"]), lot["free_spaces"]) == (demo.lot_id, lot["spaces"])
     assert {row["direction"] for row in await lots.lanes(sandbox_res.db, lot["id"])} == set(demo.cameras)
@@ -112,8 +118,7 @@ async def test_the_car_park_takes_a_car_through_its_cameras(seeded_settings: Set
         assert device is not None and (device.vendor, device.secret) == (vendor, secret)
 
 
-async def test_history_lies_in_the_past_of_the_shared_clock(seeded_settings: Settings, sandbox_res: Resources) -> None:
-    await seed.seed(seeded_settings)
+async def _history_lies_in_the_past_of_the_shared_clock(sandbox_res: Resources) -> None:
     found = await sandbox_res.db.fetch("SELECT DISTINCT period_start, published_at FROM billing_run ORDER BY 1")
     assert [f"{row['period_start']:%Y-%m}" for row in found] == ["2026-07"] * 3 + ["2026-08"] * 3
     assert all(row["published_at"].date() == row["period_start"] for row in found)
@@ -121,12 +126,7 @@ async def test_history_lies_in_the_past_of_the_shared_clock(seeded_settings: Set
     assert latest < START
 
 
-async def test_every_role_logs_in_with_what_the_demo_file_says(
-    seeded_settings: Settings, sandbox: Sandbox, sandbox_res: Resources
-) -> None:
-    await seed.seed(seeded_settings)
-    demo = demo_file.read(sandbox.data_dir)
-    assert demo is not None
+async def _every_role_logs_in_with_what_the_demo_file_says(sandbox_res: Resources, demo: Demo) -> None:
     second_factors = {}
     for login in demo.staff:
         code = passwords.totp_code(login.totp_secret, at=sandbox_res.clock.now()) if login.totp_secret else None
