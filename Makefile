@@ -35,7 +35,7 @@ run: $(READY) ## everything on this machine, with the sandbox in place of WeChat
 demo: $(READY) ## play one month of a community, over HTTP only
 	@$(BIN)/linli demo
 
-test: $(READY) ## the suite, ten minutes at most
+test: $(READY) ## the suite; what takes long goes out first
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not long"
 
 test-long: $(READY) ## the suite with the counts that reliability.md states
