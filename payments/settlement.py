@@ -82,14 +82,13 @@ async def settle(tx: Tx, merchant: Merchant, *, trade: Trade, door: Door, heard:
         return await _duplicate(tx, found)
     if problem is None:
         problem = _elsewhere(found)
-    along = _paid_along(tx, found) if problem is None and tx.attempt == 1 else None
-    if problem is None and along is None:
+    if problem is None:
         problem = await _apply(tx, found)
     if problem is not None:
         return await _difference(tx, merchant, found, trade=trade, problem=problem, door=door)
     _tell(tx, merchant, found, trade=trade, door=door)
     await failpoint("settle.before_flush")
-    await _move_to_paid(tx, merchant, found, trade=trade, door=door, along=along)
+    await _move_to_paid(tx, merchant, found, trade=trade, door=door)
     await failpoint("settle.before_commit")
     return Settled(Outcome.APPLIED, found["order_id"])
 
@@ -171,8 +170,7 @@ def _elsewhere(found: Record) -> DifferenceClass | None:
 
 
 def _paid_along(write: Write, found: Record) -> Part | None:
-    """The usual case: what the order pays is of one kind and still open, and is marked paid by the statement that moves
-    the order. Where it is not open after all the transaction runs again, and then step by step."""
+    """The part of a statement that marks all of it paid, where all that the order pays is of one kind that has such."""
     by_kind = _lines(found)
     kind = next(iter(by_kind))
     paid_along = PAYABLES[kind].paid_along
@@ -203,12 +201,10 @@ def _lines(found: Record) -> dict[Kind, list[Line]]:
     return by_kind
 
 
-async def _move_to_paid(
-    tx: Tx, merchant: Merchant, found: Record, *, trade: Trade, door: Door, along: Part | None
-) -> None:
-    """Order, attempt and holds, and with them what was added and what goes along, in one statement."""
+async def _move_to_paid(tx: Tx, merchant: Merchant, found: Record, *, trade: Trade, door: Door) -> None:
+    """Order, attempt and holds, and with them what was added, in one statement."""
     moved = await tx.fetchrow_and_flush(
-        sql.MOVE_TO_PAID if along is None else sql.PAY_AND_MOVE,
+        sql.MOVE_TO_PAID,
         found["order_id"],
         found["attempt_id"],
         trade.transaction_no,
@@ -216,10 +212,7 @@ async def _move_to_paid(
         door.value,
         found["inbox_id"],
         merchant.channel.value,
-        along=along,
     )
-    if along is not None and (moved is None or moved["applied_lines"] != len(found["line_ids"])):
-        raise Again
     if moved is None or moved["orders"] != 1 or moved["attempts"] != 1:
         raise NothingMoved
     if moved["disputed_refunding_fen"]:

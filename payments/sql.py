@@ -61,12 +61,11 @@ MOVE_TO_PAID = """
            (SELECT refunding_fen FROM difference
              WHERE channel = $7 AND transaction_no = $3 AND booked_fen > 0) AS disputed_refunding_fen
 """
-# `applied` is of the part that it takes along: what the order pays is marked paid by the same statement.
-PAY_AND_MOVE = f"{MOVE_TO_PAID}, (SELECT lines FROM applied) AS applied_lines"  # noqa: S608 - a constant
 
-# All that HEAR_AND_LOCK and PAY_AND_MOVE do, or nothing: payment_settled fails where a row is not as it was seen, where
-# another has heard the message, the bills are not open, or the money stands in suspense by now. The parts run in the
-# order in which the main query counts them, which is the order of the locks: message, order, attempt, bills.
+# All that HEAR_AND_LOCK, the paying of one kind (`applied`, of the part that it takes along) and MOVE_TO_PAID do, or
+# nothing: payment_settled fails where a row is not as it was seen, where another has heard the message, what is paid is
+# not open, or the money stands in suspense by now. The parts run in the order in which the main query counts them,
+# which is the order of the locks: message, order, attempt, what is paid.
 SETTLE_AT_ONCE = """
     WITH heard AS (
         INSERT INTO inbox (source, event_key, body, received_at, outcome)

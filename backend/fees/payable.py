@@ -185,7 +185,7 @@ async def apply_paid(tx: Tx, *, lines: Sequence[Line], clearing_account: int) ->
 
 
 def paid_along(write: Write, *, lines: Sequence[Line], clearing_account: int) -> Part:
-    """The same as a part of the statement that moves the order; its `applied.lines` tells how many bills were paid,
+    """The same as a part of another statement; its `applied.lines` tells how many bills were paid,
     and where that is not all of them, none was."""
     return Part(_PAY, _paying(write, lines, clearing_account))
 

@@ -130,11 +130,10 @@ class Write:
 
 
 class Tx(Write):
-    """One open transaction. `attempt` counts from 1 (see `Again`). What was added is flushed before the commit."""
+    """One open transaction. What was added is flushed before the commit."""
 
-    def __init__(self, connection: asyncpg.Connection, client: AsyncpgDBClient, now: datetime, attempt: int) -> None:
+    def __init__(self, connection: asyncpg.Connection, client: AsyncpgDBClient, now: datetime) -> None:
         super().__init__(connection, now)
-        self.attempt = attempt
         self._client = client
 
     @cached_property
@@ -239,7 +238,7 @@ class Database:
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return await self._once(work, attempt)
+                return await self._once(work)
             except _REPEAT as error:
                 if attempt == ATTEMPTS:
                     raise Unavailable("系统正忙，请稍后再试。", code="database_busy") from error
@@ -265,12 +264,12 @@ class Database:
             await failpoint("tx.after_commit")
             return answer
 
-    async def _once(self, work: Callable[[Tx], Awaitable[T]], attempt: int) -> T:
+    async def _once(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         async with self._connection() as connection:
             transaction = connection.transaction()
             await transaction.start()
             try:
-                tx = Tx(connection, self.orm, self.clock.now(), attempt)
+                tx = Tx(connection, self.orm, self.clock.now())
                 answer = await work(tx)
                 await failpoint("tx.before_flush")
                 await tx.flush()
