@@ -2,7 +2,8 @@
 
 Before the parser sees a file, its container is measured: every part is inflated once against a limit, whatever sizes
 the container declares, and the sheet is scanned for formulas, merged cells and cells far outside. A file that fails is
-`Refused` with one sentence in Chinese; nothing of it is used. This runs in a process of its own (`roster.child`).
+`Refused` with one sentence in Chinese; nothing of it is used. Reading runs in a process of its own (`roster.child`,
+`payments.reconcile.bank_child`).
 """
 
 import io

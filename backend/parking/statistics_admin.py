@@ -7,11 +7,11 @@ from uuid import UUID
 
 from pydantic import Field
 
+from backend.kernel import workbook
 from backend.kernel.errors import Invalid, NotFound
 from backend.kernel.http import Call, Page, Reply, Route, Strict, decode_cursor, encode_cursor, example
 from backend.parking import hand_openings, lots, plates, statistics, vehicles
 from backend.parking.statistics import MAX_DAYS, By, ExitKind, Figures, Line
-from backend.roster import workbook
 
 READ = "parking.figures"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from backend.identity import people
+from backend.kernel import workbook
 from backend.kernel.clock import local_date
 from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, Invalid, NotFound, TooLarge, TooMany
@@ -13,7 +14,7 @@ from backend.kernel.http import Page as PageQuery
 from backend.kernel.ratelimit import Rule
 from backend.property import houses, occupancy
 from backend.property.houses import House
-from backend.roster import exports, imports, residents, workbook
+from backend.roster import exports, imports, residents
 from backend.roster.columns import HEADERS, NOTES
 from backend.roster.residents import Resident
 from backend.roster.schemas import (

@@ -9,7 +9,8 @@ import sys
 
 import orjson
 
-from backend.roster import columns, workbook
+from backend.kernel import workbook
+from backend.roster import columns
 
 MEMORY_BYTES = 1 << 30
 CPU_S = 50

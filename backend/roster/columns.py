@@ -12,9 +12,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from backend.kernel.personal import normalise_phone
+from backend.kernel.workbook import FORMULA_STARTS, TEXT_MARK, Sheet
 from backend.property import search
 from backend.property.kinds import HouseKind
-from backend.roster.workbook import FORMULA_STARTS, TEXT_MARK, Sheet
 
 BUILDING, UNIT, DOOR, KIND = "楼栋", "单元", "房号", "类型"
 GROSS, INNER, FLOOR, HANDOVER = "建筑面积", "套内面积", "楼层", "交房日期"

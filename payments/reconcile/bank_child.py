@@ -8,7 +8,7 @@ import sys
 
 import orjson
 
-from backend.roster import workbook
+from backend.kernel import workbook
 from payments.reconcile import bank_reading
 
 MEMORY_BYTES = 1 << 30

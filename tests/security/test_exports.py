@@ -7,7 +7,7 @@ import openpyxl
 
 from backend.composition import HANDLERS
 from backend.kernel.resources import Resources
-from backend.roster.workbook import text_cell
+from backend.kernel.workbook import text_cell
 from tests import factories
 from tests.conftest import Client
 from tests.factories_messaging import work_due
