@@ -1,11 +1,11 @@
 """Real parts for every test: PostgreSQL, Redis, the sandbox, the served app. Nothing outside this directory is touched.
 
-Each xdist worker has servers of its own; each test that asks for `db` has a database of its own, cloned from a migrated
-template. A test may be `async def`: it runs in the session's loop, where the served app lives as well.
+Each xdist worker has servers of its own; each test that asks for `db` begins with an empty migrated database (see
+worker_database.py). A test may be `async def`: it runs in the session's loop, where the served app lives as well.
 """
 
 import asyncio
-import gc
+import functools
 import hashlib
 import hmac
 import importlib.util
@@ -13,7 +13,6 @@ import inspect
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,16 +23,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import aiohttp
-import asyncpg
 import pytest
-from sanic import Sanic
 from yarl import URL
 
-from backend.composition import APPROVALS, MODELS, build_app
+from backend.composition import APPROVALS, MODELS
 from backend.kernel import failpoints
 from backend.kernel.clock import Clock, FrozenClock, SharedClock, SystemClock, read_offset_s, write_offset_s
 from backend.kernel.config import Settings
@@ -42,6 +39,9 @@ from backend.kernel.embedded_postgres import PostgresServer, start_postgres
 from backend.kernel.embedded_redis import RedisServer, start_redis
 from backend.kernel.migrator import migrate
 from backend.kernel.resources import Resources, open_resources
+from payments.channels import alipay_keys, wechat_merchant
+from tests.served_app import KEPT_PORT, free_port, serve, stop
+from tests.worker_database import Urls, WorkerDatabase, as_admin, copy_of, drop, named
 
 MEMORY = Path("/dev/shm")
 PLENTY = 4 << 30
@@ -70,6 +70,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((i for i, part in enumerate(LONG_MODULES) if part in item.nodeid), 99))
 
 
+# What starts processes, serves routes of its own or looks at the whole catalogue has a database and a port of its own.
+APART = (
+    "tests/faults/",
+    "tests/migrations/",
+    "tests/processes/",
+    "tests/simulation/",
+    "tests/integration/workers/",
+    "tests/api/edge/test_edge.py",
+)
 LOOP: pytest.StashKey[asyncio.Runner] = pytest.StashKey()
 
 
@@ -91,6 +100,15 @@ def run(request: pytest.FixtureRequest) -> Run:
 def _no_failpoint_left() -> Iterator[None]:
     yield
     failpoints.disarm_all()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys_proven_once() -> Iterator[None]:
+    """Proving a private key's arithmetic costs 85 ms of CPU; here the same few are entered by hundreds of tests."""
+    before = wechat_merchant._private_key, alipay_keys._private_key
+    wechat_merchant._private_key, alipay_keys._private_key = map(functools.cache, before)
+    yield
+    wechat_merchant._private_key, alipay_keys._private_key = before
 
 
 @pytest.fixture(scope="session")
@@ -119,50 +137,43 @@ def redis_server(servers_dir: Path) -> Iterator[RedisServer]:
     server.stop()
 
 
-@dataclass(frozen=True)
-class Urls:
-    """Addresses of one database: for the app role, for the migrator, for the superuser."""
-
-    app: str
-    migrator: str
-    admin: str
-
-
-def _named(url: str, name: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-
-
-async def _admin(postgres: PostgresServer, *statements: str) -> None:
-    connection = await asyncpg.connect(postgres.admin_url)
-    try:
-        for statement in statements:
-            await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
 @pytest.fixture(scope="session")
 def template(postgres: PostgresServer, run: Run, servers_dir: Path) -> str:
     """A migrated database to clone."""
     owner = urlsplit(postgres.migrator_url).username
-    run(_admin(postgres, f'CREATE DATABASE template_linli OWNER "{owner}"'))
+    run(as_admin(postgres, f'CREATE DATABASE template_linli OWNER "{owner}"'))
     settings = Settings(
         data_dir=servers_dir,
-        migrator_url=_named(postgres.migrator_url, "template_linli"),
-        database_url=_named(postgres.app_url, "template_linli"),
+        migrator_url=named(postgres.migrator_url, "template_linli"),
+        database_url=named(postgres.app_url, "template_linli"),
     )
     run(migrate(settings, progress=lambda text: None))
     return "template_linli"
 
 
+@pytest.fixture(scope="session")
+def _worker_database(postgres: PostgresServer, template: str, run: Run) -> Iterator[WorkerDatabase]:
+    database = WorkerDatabase(postgres, template)
+    yield database
+    run(database.throw_away())
+
+
+def _apart(request: pytest.FixtureRequest) -> bool:
+    return any(part in request.node.nodeid for part in APART)
+
+
 @pytest.fixture
-def urls(postgres: PostgresServer, template: str, run: Run) -> Iterator[Urls]:
-    """A fresh, migrated, empty database of this test's own."""
-    name = f"t_{uuid4().hex}"
-    owner = urlsplit(postgres.migrator_url).username
-    run(_admin(postgres, f'CREATE DATABASE {name} TEMPLATE {template} OWNER "{owner}" STRATEGY FILE_COPY'))
-    yield Urls(_named(postgres.app_url, name), _named(postgres.migrator_url, name), _named(postgres.admin_url, name))
-    run(_admin(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+def urls(
+    request: pytest.FixtureRequest, postgres: PostgresServer, template: str, _worker_database: WorkerDatabase, run: Run
+) -> Iterator[Urls]:
+    """A migrated, empty database: the worker's, or one of this test's own."""
+    if _apart(request):
+        own = run(copy_of(postgres, template))
+        yield own
+        run(drop(postgres, own))
+    else:
+        yield run(_worker_database.urls())
+        run(_worker_database.clear())
 
 
 @pytest.fixture
@@ -170,21 +181,15 @@ def clock() -> FrozenClock:
     return FrozenClock(START)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
-def settings(urls: Urls, redis_server: RedisServer, tmp_path: Path) -> Settings:
+def settings(request: pytest.FixtureRequest, urls: Urls, redis_server: RedisServer, tmp_path: Path) -> Settings:
     """Settings of this test; nothing listens behind the channels' addresses."""
     return Settings(
         data_dir=tmp_path,
         database_url=urls.app,
         migrator_url=urls.migrator,
         redis_url=redis_server.url,
-        public_url=f"http://127.0.0.1:{free_port()}",
+        public_url=f"http://127.0.0.1:{free_port() if _apart(request) else KEPT_PORT}",
         wechat_api_url="http://127.0.0.1:9",
         wechat_pay_url="http://127.0.0.1:9",
         alipay_url="http://127.0.0.1:9",
@@ -196,16 +201,18 @@ def _existing(models: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in models if importlib.util.find_spec(name))
 
 
-async def _open(settings: Settings, clock: Any) -> Resources:
-    res = await open_resources(settings, models=_existing(MODELS), approval_kinds=APPROVALS, clock=clock)
+async def _open(settings: Settings, clock: Any, worker_database: WorkerDatabase | None = None) -> Resources:
+    models = _existing(MODELS)
+    lent = await worker_database.lend(settings, clock, models) if worker_database else None
+    res = await open_resources(settings, models=models, approval_kinds=APPROVALS, clock=clock, db=lent)
     await res.redis.flushdb()
     return res
 
 
 @pytest.fixture
-def res(settings: Settings, clock: FrozenClock, run: Run) -> Iterator[Resources]:
+def res(settings: Settings, clock: FrozenClock, _worker_database: WorkerDatabase, run: Run) -> Iterator[Resources]:
     """Open resources on an empty database, with a clock that stands still."""
-    resources = run(_open(settings, clock))
+    resources = run(_open(settings, clock, _worker_database))
     yield resources
     run(resources.close())
 
@@ -286,11 +293,13 @@ def sandbox(_sandbox_process: tuple[str, Path]) -> Sandbox:
 
 
 @pytest.fixture
-def sandbox_res(settings: Settings, sandbox: Sandbox, run: Run) -> Iterator[Resources]:
+def sandbox_res(
+    settings: Settings, sandbox: Sandbox, _worker_database: WorkerDatabase, run: Run
+) -> Iterator[Resources]:
     """Open resources whose channels are the sandbox; the clock is shared with it and runs."""
     urls = dict.fromkeys(("wechat_api_url", "wechat_open_url", "wechat_pay_url", "alipay_url"), sandbox.url)
     linked = settings.model_copy(update=urls)
-    resources = run(_open(linked, sandbox.clock))
+    resources = run(_open(linked, sandbox.clock, _worker_database))
     yield resources
     run(resources.close())
 
@@ -365,41 +374,17 @@ class Client:
         return await self.call("POST", path, body if body is not None else {}, headers=headers, **options)
 
 
-async def _serve(resources: Resources) -> tuple[Any, Any, aiohttp.ClientSession]:
-    Sanic.test_mode = True
-    app = build_app(resources, name=f"test_{uuid4().hex}")
-    port = urlsplit(resources.settings.public_url).port
-    server = await app.create_server(host="127.0.0.1", port=port, return_asyncio_server=True, access_log=False)
-    assert server is not None
-    # CPython 3.11 cannot parse while it parses: Sanic compiles its routes, and an object that complains when collected
-    # has its traceback formatted, which parses as well.
-    gc.disable()
-    try:
-        await server.startup()
-    finally:
-        gc.enable()
-    await server.start_serving()
-    return app, server, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=200))
-
-
-async def _stop(app: Any, server: Any, session: aiohttp.ClientSession) -> None:
-    await session.close()
-    server.close()
-    await server.wait_closed()
-    Sanic._app_registry.pop(app.name, None)
-
-
 @pytest.fixture
 def client(res: Resources, run: Run) -> Iterator[Client]:
     """A client of the app over `res`."""
-    app, server, session = run(_serve(res))
+    app, server, session = run(serve(res))
     yield Client(res.settings.public_url, session, clock=res.clock)
-    run(_stop(app, server, session))
+    run(stop(app, server, session))
 
 
 @pytest.fixture
 def sandbox_client(sandbox_res: Resources, run: Run) -> Iterator[Client]:
     """A client of the app over `sandbox_res`; the sandbox can call it back."""
-    app, server, session = run(_serve(sandbox_res))
+    app, server, session = run(serve(sandbox_res))
     yield Client(sandbox_res.settings.public_url, session, clock=sandbox_res.clock)
-    run(_stop(app, server, session))
+    run(stop(app, server, session))

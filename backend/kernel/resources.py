@@ -61,8 +61,9 @@ async def open_resources(
     models: tuple[str, ...],
     approval_kinds: Mapping[str, ApprovalKind],
     clock: Clock | None = None,
+    db: Database | None = None,
 ) -> Resources:
-    """Open all resources of one process.
+    """Open all resources of one process; `db` where a pool to the database of `settings` is open already.
 
     Redis need not answer; PostgreSQL must, and must have the newest schema (`Unavailable` otherwise).
     """
@@ -73,7 +74,7 @@ async def open_resources(
     log.configure(settings.log_level)
     failpoints.arm_from(settings)
     clock = clock or clock_of(settings)
-    db = await open_database(
+    db = db or await open_database(
         settings.database_url,
         clock,
         models=models,

@@ -16,7 +16,8 @@ from backend.kernel.config import Settings
 from backend.kernel.resources import Resources
 from tests import factories as make
 from tests.api_process import ApiProcess, refuses, serving
-from tests.conftest import Client, Urls
+from tests.conftest import Client
+from tests.worker_database import Urls
 
 JOIN = "/api/v1/houses/join"
 # A transaction that has stood still for half a second is one that waits at the failpoint, before its commit.

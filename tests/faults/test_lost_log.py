@@ -17,9 +17,10 @@ from backend.kernel.config import Settings
 from backend.kernel.resources import Resources
 from tests import factories
 from tests.api_process import ROOT, offset_s
-from tests.conftest import Client, free_port
+from tests.conftest import Client
 from tests.factories_payments import sound
 from tests.factories_reconcile import Books, books
+from tests.served_app import free_port
 
 LOST = re.compile(rb"^linli_log_lines_lost_total (\d+)", re.MULTILINE)
 

@@ -16,7 +16,8 @@ from backend.kernel.config import Settings
 from backend.kernel.db import Database
 from backend.kernel.embedded_postgres import PostgresServer
 from backend.kernel.migrator import LOCK_TIMEOUT_S, migrate
-from tests.conftest import Run, Urls
+from tests.conftest import Run
+from tests.worker_database import Urls
 
 ROOT = Path(__file__).parents[2]
 COUNT = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'tortoise_migrations'"

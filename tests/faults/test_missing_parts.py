@@ -32,8 +32,9 @@ from backend.wechat import apps
 from tests import factories as make
 from tests import workers_rig as rig
 from tests.api_process import ROOT, ApiProcess, serving
-from tests.conftest import Client, Run, Sandbox, _serve, _stop, free_port
+from tests.conftest import Client, Run, Sandbox
 from tests.factories_payments import Stage, stage
+from tests.served_app import free_port, serve, stop
 
 DEAD = "http://127.0.0.1:9"
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -279,9 +280,9 @@ def cut_off(play: Stage, run: Run) -> Iterator[Client]:
     """A client of an app that cannot reach WeChat and WeChat Pay."""
     settings = play.res.settings.model_copy(update={"wechat_api_url": DEAD, "wechat_pay_url": DEAD})
     res = replace(play.res, settings=settings, egress=Egress(frozenset({DEAD})))
-    app, server, session = run(_serve(res))
+    app, server, session = run(serve(res))
     yield Client(settings.public_url, session)
-    run(_stop(app, server, session))
+    run(stop(app, server, session))
     run(res.egress.close())
 
 

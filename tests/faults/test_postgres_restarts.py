@@ -10,10 +10,11 @@ import pytest
 from backend.kernel.config import Settings
 from backend.kernel.embedded_redis import RedisServer
 from backend.kernel.resources import Resources
-from tests.conftest import Client, Run, Sandbox, free_port
+from tests.conftest import Client, Run, Sandbox
 from tests.factories_payments import stage
 from tests.mixed_load import Load, load
 from tests.private_postgres import PrivatePostgres, private_postgres
+from tests.served_app import free_port
 
 # After PostgreSQL takes connections again, so long a broken connection of the pool may still be met.
 AFTERMATH_S = 5.0

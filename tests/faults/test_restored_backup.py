@@ -16,11 +16,12 @@ from backend.kernel.config import Settings
 from backend.kernel.embedded_redis import RedisServer
 from backend.kernel.resources import Resources
 from tests import vectors
-from tests.conftest import Client, Run, Sandbox, free_port
+from tests.conftest import Client, Run, Sandbox
 from tests.factories_alipay import APP_ID
 from tests.factories_payments import sound, stage
 from tests.mixed_load import Load, load
 from tests.private_postgres import PrivatePostgres, private_postgres
+from tests.served_app import free_port
 
 POINT = "ten_minutes_ago"
 CHANNELS = ("wechat", "alipay")

@@ -15,9 +15,10 @@ import pytest
 
 from backend.kernel.db import ACQUIRE_S, RELEASE_S, UNDO_S
 from backend.kernel.resources import Resources
-from tests.conftest import Answered, Client, Run, Sandbox, _open, _serve, _stop
+from tests.conftest import Answered, Client, Run, Sandbox, _open
 from tests.factories_payments import stage
 from tests.mixed_load import Load, load
+from tests.served_app import serve, stop
 from tests.tcp_proxy import Proxy, proxied
 
 DEADLINE_S = 3
@@ -61,12 +62,12 @@ async def _behind_proxy(clients: Load) -> AsyncIterator[Slow]:
         url = str(settings.database_url).replace(f":{parts.port}/", f":{proxy.port}/")
         update = {"database_url": url, "database_pool": POOL, "request_timeout_s": DEADLINE_S}
         res = await _open(settings.model_copy(update=update), clients.play.res.clock)
-        app, server, session = await _serve(res)
+        app, server, session = await serve(res)
         try:
             yield Slow(clients, Client(settings.public_url, session), proxy)
         finally:
             proxy.delay_s = 0
-            await _stop(app, server, session)
+            await stop(app, server, session)
             await res.close()
 
 

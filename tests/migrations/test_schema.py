@@ -11,7 +11,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from backend.composition import MODELS
-from tests.conftest import Urls
+from tests.worker_database import Urls
 
 SQL = Path(__file__).parents[2] / "migrations" / "sql"
 COLUMNS = """

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 import argon2
 import pytest
@@ -15,23 +14,11 @@ from backend.kernel.config import Settings
 from backend.kernel.embedded_postgres import PostgresServer
 from backend.kernel.embedded_redis import RedisServer
 from backend.kernel.resources import Resources
-from tests.conftest import (
-    START,
-    Client,
-    MovableClock,
-    Run,
-    Sandbox,
-    Urls,
-    _admin,
-    _named,
-    _open,
-    _serve,
-    _stop,
-    free_port,
-    write_offset_s,
-)
+from tests.conftest import START, Client, MovableClock, Run, Sandbox, _open, write_offset_s
 from tests.security.witness import Witness
 from tests.security.world import World, build
+from tests.served_app import free_port, serve, stop
+from tests.worker_database import Urls, copy_of, drop
 
 
 @dataclass(frozen=True)
@@ -49,10 +36,7 @@ async def serving(
     postgres: PostgresServer, template: str, redis_server: RedisServer, sandbox: tuple[str, Path], data_dir: Path
 ) -> AsyncIterator[Served]:
     """Everything of `tests.conftest.sandbox_client`, for as long as the caller likes."""
-    name = f"t_{uuid4().hex}"
-    owner = _named(postgres.migrator_url, name).split("//")[1].split(":")[0].split("@")[0]
-    await _admin(postgres, f'CREATE DATABASE {name} TEMPLATE {template} OWNER "{owner}" STRATEGY FILE_COPY')
-    urls = Urls(_named(postgres.app_url, name), _named(postgres.migrator_url, name), _named(postgres.admin_url, name))
+    urls = await copy_of(postgres, template)
     url, sandbox_dir = sandbox
     write_offset_s(sandbox_dir, int((START - datetime.now(UTC)).total_seconds()))
     box = Sandbox(url, sandbox_dir, MovableClock(sandbox_dir))
@@ -63,13 +47,13 @@ async def serving(
         alipay_url=url, log_level="error",
     )  # fmt: skip
     res = await _open(settings, box.clock)
-    app, server, session = await _serve(res)
+    app, server, session = await serve(res)
     try:
         yield Served(res, Client(settings.public_url, session, clock=box.clock), box, urls)
     finally:
-        await _stop(app, server, session)
+        await stop(app, server, session)
         await res.close()
-        await _admin(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+        await drop(postgres, urls)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -21,7 +21,8 @@ from backend.kernel.http import Route
 from backend.kernel.resources import Resources
 from payments import merchant_keys
 from tests import factories, factories_payments, vectors
-from tests.conftest import Client, Sandbox, _serve, _stop
+from tests.conftest import Client, Sandbox
+from tests.served_app import serve, stop
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -35,11 +36,11 @@ HEADERS = {
 async def live(res: Resources) -> AsyncIterator[Client]:
     """The same product, told that it is live; its settings are checked by another test."""
     settings = res.settings.model_copy(update={"mode": Mode.LIVE})
-    app, server, session = await _serve(replace(res, settings=settings))
+    app, server, session = await serve(replace(res, settings=settings))
     try:
         yield Client(res.settings.public_url, session)
     finally:
-        await _stop(app, server, session)
+        await stop(app, server, session)
 
 
 async def anything(_call: Any) -> Any:

@@ -17,10 +17,11 @@ from backend.kernel.crypto import Context, SealError
 from backend.kernel.resources import Resources
 from backend.wechat import apps
 from tests import factories, factories_payments
-from tests.conftest import Client, Sandbox, Urls
+from tests.conftest import Client, Sandbox
 from tests.factories_messaging import work_due
 from tests.factories_roster import row, workbook
 from tests.security.world import MINI, PASSWORD, SECRET
+from tests.worker_database import Urls
 
 PHONES = ("13777770001", "13777770002", "13777770003", "13777770004", "13777770005", "13777770006")
 NAMES = ("欧阳砺锋", "司徒静姝", "诸葛听澜", "慕容望舒", "上官云笺")

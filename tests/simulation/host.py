@@ -15,7 +15,8 @@ from backend.kernel import checks, failpoints, leases
 from backend.kernel.clock import SharedClock
 from backend.kernel.config import Settings
 from backend.kernel.resources import Resources, open_resources
-from tests.conftest import Client, _serve, _stop
+from tests.conftest import Client
+from tests.served_app import serve, stop
 from workers import edge, schedule
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +46,7 @@ class Host:
             self._process = await self._spawn()
             session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100))
         else:
-            app, server, session = await _serve(self.res)
+            app, server, session = await serve(self.res)
             self._served = app, server, session
         self.client = Client(self.settings.public_url, session)
 
@@ -53,7 +54,7 @@ class Host:
         """Close what is open; a process is killed."""
         failpoints.disarm_all()
         if self._served is not None:
-            await _stop(*self._served)
+            await stop(*self._served)
             self._served = None
         else:
             await self.client.session.close()

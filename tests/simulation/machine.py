@@ -21,8 +21,10 @@ from backend.kernel.config import Settings
 from backend.kernel.embedded_postgres import PostgresServer, start_postgres
 from backend.kernel.embedded_redis import RedisServer, start_redis
 from backend.kernel.migrator import migrate
-from tests.conftest import START, MovableClock, Sandbox, _admin, _named, free_port
+from tests.conftest import START, MovableClock, Sandbox
+from tests.served_app import free_port
 from tests.simulation.host import ROOT
+from tests.worker_database import as_admin, named
 
 TEMPLATE = "template_town"
 
@@ -40,7 +42,7 @@ class Machine:
     async def settings(self) -> AsyncIterator[Settings]:
         """Settings of an empty, migrated database beside an emptied sandbox, the clock at START."""
         name, owner = f"town_{uuid4().hex}", urlsplit(self.postgres.migrator_url).username
-        await _admin(self.postgres, f'CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER "{owner}" STRATEGY FILE_COPY')
+        await as_admin(self.postgres, f'CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER "{owner}" STRATEGY FILE_COPY')
         write_offset_s(self.sandbox.data_dir, int((START - datetime.now(UTC)).total_seconds()))
         await self.sandbox.ask("POST", "/reset")
         async with Redis.from_url(self.redis.url) as redis:
@@ -48,15 +50,15 @@ class Machine:
         try:
             yield Settings(
                 data_dir=self.sandbox.data_dir,
-                database_url=_named(self.postgres.app_url, name),
-                migrator_url=_named(self.postgres.migrator_url, name),
+                database_url=named(self.postgres.app_url, name),
+                migrator_url=named(self.postgres.migrator_url, name),
                 redis_url=self.redis.url,
                 public_url=f"http://127.0.0.1:{free_port()}",
                 log_level="error",
                 **dict.fromkeys(("wechat_api_url", "wechat_pay_url", "alipay_url"), self.sandbox.url),
             )
         finally:
-            await _admin(self.postgres, f"DROP DATABASE {name} WITH (FORCE)")
+            await as_admin(self.postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def build() -> Machine:
@@ -72,11 +74,11 @@ def build() -> Machine:
 
 async def _migrate(machine: Machine) -> None:
     owner = urlsplit(machine.postgres.migrator_url).username
-    await _admin(machine.postgres, f'CREATE DATABASE {TEMPLATE} OWNER "{owner}"')
+    await as_admin(machine.postgres, f'CREATE DATABASE {TEMPLATE} OWNER "{owner}"')
     settings = Settings(
         data_dir=machine.directory,
-        migrator_url=_named(machine.postgres.migrator_url, TEMPLATE),
-        database_url=_named(machine.postgres.app_url, TEMPLATE),
+        migrator_url=named(machine.postgres.migrator_url, TEMPLATE),
+        database_url=named(machine.postgres.app_url, TEMPLATE),
     )
     await migrate(settings, progress=lambda text: None)
 

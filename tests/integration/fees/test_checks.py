@@ -7,7 +7,7 @@ from backend.fees.checks import CHECKS
 from backend.kernel.checks import run as run_checks
 from backend.kernel.resources import Resources
 from tests import factories, factories_fees
-from tests.conftest import Urls
+from tests.worker_database import Urls
 
 BREAKS = [
     ("UPDATE bill SET paid_fen = 5, state = 'PARTLY_PAID'", {"I-04", "I-11"}),

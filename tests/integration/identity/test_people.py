@@ -9,7 +9,6 @@ from backend.identity import people, roles, wechat_users
 from backend.identity.checks import CHECKS
 from backend.identity.principals import authenticate
 from backend.identity.roles import Role
-from backend.kernel import checks
 from backend.kernel.audit import SYSTEM
 from backend.kernel.auth import STAFF_SELF
 from backend.kernel.crypto import SealError
@@ -17,6 +16,7 @@ from backend.kernel.ids import uuid7
 from backend.kernel.resources import Resources
 from tests import factories
 from tests.conftest import START
+from tests.soundness import broken
 
 
 async def test_a_hundred_who_need_one_phone_at_once_get_one_person(res: Resources) -> None:
@@ -28,7 +28,7 @@ async def test_a_hundred_who_need_one_phone_at_once_get_one_person(res: Resource
     )
     assert len({person.id for person in made}) == 1
     assert await res.db.fetchval("SELECT count(*) FROM person") == 1
-    assert [found for found in await checks.run(res.db, CHECKS) if found.offenders] == []
+    assert await broken(res.db, CHECKS) == []
 
 
 async def test_a_known_name_is_kept_and_an_unknown_one_is_filled_in(res: Resources) -> None:
@@ -60,7 +60,7 @@ async def test_the_database_refuses_plain_text_where_ciphertext_belongs(res: Res
 async def test_a_seal_of_an_unknown_key_is_found(res: Resources) -> None:
     who = await factories.person(res)
     await res.db.execute("UPDATE person SET name_sealed = set_byte(name_sealed, 2, 250) WHERE id = $1", who.id)
-    (found,) = [found for found in await checks.run(res.db, CHECKS) if found.offenders]
+    (found,) = await broken(res.db, CHECKS)
     assert (found.check.code, found.offenders) == ("I-24", 1)
 
 

@@ -13,7 +13,7 @@ from backend.kernel.resources import Resources
 from backend.ledger import accounts, postings
 from backend.ledger.accounts import CHART, Code, Key
 from backend.ledger.checks import CHECKS
-from tests.conftest import Urls
+from tests.worker_database import Urls
 
 
 async def _broken(res: Resources) -> set[tuple[str, str]]:

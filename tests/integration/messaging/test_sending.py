@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from backend.kernel import checks, failpoints
+from backend.kernel import failpoints
 from backend.kernel.db import Tx
 from backend.kernel.resources import Resources
 from backend.messaging.checks import CHECKS
 from tests import factories
 from tests import factories_messaging as make
 from tests.conftest import Run, Sandbox
+from tests.soundness import broken
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def place(res: Resources, sandbox: Sandbox, run: Run) -> factories.Community:
 @pytest.fixture(autouse=True)
 def _invariants(res: Resources, run: Run) -> Iterator[None]:
     yield
-    assert [f for f in run(checks.run(res.db, CHECKS)) if f.offenders] == []
+    assert run(broken(res.db, CHECKS)) == []
 
 
 async def sent(sandbox: Sandbox) -> list[dict[str, object]]:

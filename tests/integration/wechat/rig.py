@@ -18,7 +18,8 @@ from payments.channels.base import Method, PrepayRequest
 from payments.channels.wechat_merchant import Merchant
 from payments.channels.wechat_v3 import WechatPayV3
 from tests import vectors
-from tests.conftest import Sandbox, free_port
+from tests.conftest import Sandbox
+from tests.served_app import free_port
 
 SECRET = "0" * 32
 COMPANY = UUID(int=1)

@@ -13,8 +13,9 @@ from backend.wechat import fields, messages, miniprogram, shipping
 from backend.wechat.api import WechatApi
 from backend.wechat.errors import CodeRefused, Meaning, Refused, Sent, Unknown, WechatError
 from backend.wechat.tokens import Tokens
-from tests.conftest import Sandbox, free_port
+from tests.conftest import Sandbox
 from tests.integration.wechat import rig
+from tests.served_app import free_port
 
 FETCH = "POST /cgi-bin/stable_token"
 SEND = "POST /cgi-bin/message/template/send"
