@@ -24,7 +24,7 @@ def handlers(columns: Sequence[SealedColumn]) -> Mapping[str, Handler]:
     async def on_outdated(job: Job) -> None:
         began = time.monotonic()
         await crypto.refresh(job.res.keyring, job.res.db, job.res.settings)
-        place = int(job.payload.get("place", 0))
+        place = int(job.payload.get("place", 0)) if job.res.keyring.rotated else len(columns)
         after = job.payload.get("after")
         while place < len(columns):
             column = columns[place]

@@ -159,6 +159,11 @@ class Keyring:
             raise SealError(f"{context.table}.{context.column}: does not open in its row") from error
         return plain.decode()
 
+    @property
+    def rotated(self) -> bool:
+        """Whether there is a key older than the one that seals; without one no text can be outdated."""
+        return min(self._keys) < self.current_id
+
     def needs_reseal(self, sealed: bytes) -> bool:
         """Whether `sealed` was made by a key older than the current one."""
         return _key_id(sealed) < self.current_id

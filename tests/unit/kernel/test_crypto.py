@@ -28,6 +28,12 @@ def test_the_sealed_form_has_version_key_id_nonce_and_tag(keyring: Keyring) -> N
     assert len(sealed) == 3 + 12 + len("张三".encode()) + 16
 
 
+def test_a_keyring_knows_whether_a_text_can_be_outdated(keyring: Keyring) -> None:
+    _, rows = Keyring.create(MASTER)
+    later = [row._replace(retired_at=LONG_AGO) if row.id == 1 else row for row in rows]
+    assert not keyring.rotated and Keyring.load(later, MASTER).rotated
+
+
 def test_the_same_text_never_seals_to_the_same_bytes(keyring: Keyring) -> None:
     assert keyring.seal("13812346666", PHONE) != keyring.seal("13812346666", PHONE)
 
