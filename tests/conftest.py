@@ -70,15 +70,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((i for i, part in enumerate(LONG_MODULES) if part in item.nodeid), 99))
 
 
-# What starts processes, serves routes of its own or looks at the whole catalogue has a database and a port of its own.
-APART = (
-    "tests/faults/",
-    "tests/migrations/",
-    "tests/processes/",
-    "tests/simulation/",
-    "tests/integration/workers/",
-    "tests/api/edge/test_edge.py",
-)
 LOOP: pytest.StashKey[asyncio.Runner] = pytest.StashKey()
 
 
@@ -159,7 +150,7 @@ def _worker_database(postgres: PostgresServer, template: str, run: Run) -> Itera
 
 
 def _apart(request: pytest.FixtureRequest) -> bool:
-    return any(part in request.node.nodeid for part in APART)
+    return request.node.get_closest_marker("apart") is not None
 
 
 @pytest.fixture

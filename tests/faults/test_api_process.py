@@ -19,6 +19,8 @@ from tests.api_process import ApiProcess, refuses, serving
 from tests.conftest import Client
 from tests.worker_database import Urls
 
+pytestmark = pytest.mark.apart
+
 JOIN = "/api/v1/houses/join"
 # A transaction that has stood still for half a second is one that waits at the failpoint, before its commit.
 WAITING = """

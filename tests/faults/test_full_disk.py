@@ -19,6 +19,8 @@ from tests.mixed_load import Load, load
 from tests.private_postgres import PrivatePostgres, private_postgres
 from tests.served_app import free_port
 
+pytestmark = pytest.mark.apart
+
 DISK = "192m"
 WITHIN_S = 25.0
 

@@ -22,6 +22,8 @@ from tests.factories_payments import sound
 from tests.factories_reconcile import Books, books
 from tests.served_app import free_port
 
+pytestmark = pytest.mark.apart
+
 LOST = re.compile(rb"^linli_log_lines_lost_total (\d+)", re.MULTILINE)
 
 

@@ -19,6 +19,8 @@ from backend.kernel.migrator import LOCK_TIMEOUT_S, migrate
 from tests.conftest import Run
 from tests.worker_database import Urls
 
+pytestmark = pytest.mark.apart
+
 ROOT = Path(__file__).parents[2]
 COUNT = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'tortoise_migrations'"
 MIGRATE = """

@@ -36,6 +36,8 @@ from tests.conftest import Client, Run, Sandbox
 from tests.factories_payments import Stage, stage
 from tests.served_app import free_port, serve, stop
 
+pytestmark = pytest.mark.apart
+
 DEAD = "http://127.0.0.1:9"
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 

@@ -16,6 +16,8 @@ from backend.kernel.resources import Resources
 from tests.conftest import Client, Run, Sandbox
 from tests.factories_payments import Stage, stage
 
+pytestmark = pytest.mark.apart
+
 THE_LONG_WAY = ("settle.after_look", "raise40001")
 AT_ONCE = ("settle.after_look", "settle.before_write")
 BEFORE_COMMIT = (

@@ -16,6 +16,8 @@ from tests.mixed_load import Load, load
 from tests.private_postgres import PrivatePostgres, private_postgres
 from tests.served_app import free_port
 
+pytestmark = pytest.mark.apart
+
 # After PostgreSQL takes connections again, so long a broken connection of the pool may still be met.
 AFTERMATH_S = 5.0
 

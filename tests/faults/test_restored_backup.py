@@ -23,6 +23,8 @@ from tests.mixed_load import Load, load
 from tests.private_postgres import PrivatePostgres, private_postgres
 from tests.served_app import free_port
 
+pytestmark = pytest.mark.apart
+
 POINT = "ten_minutes_ago"
 CHANNELS = ("wechat", "alipay")
 # Wherever the channels' money stands by now: with them, at the bank, or spent on their fees.

@@ -21,6 +21,8 @@ from tests.mixed_load import Load, load
 from tests.served_app import serve, stop
 from tests.tcp_proxy import Proxy, proxied
 
+pytestmark = pytest.mark.apart
+
 DEADLINE_S = 3
 DELAY_S = 2.0
 POOL = 2

@@ -25,6 +25,8 @@ from backend.kernel.outbox import Job
 from backend.kernel.resources import Resources
 from tests import workers_rig as rig
 
+pytestmark = pytest.mark.apart
+
 ROOT = Path(__file__).parent.parent.parent
 LEASE_S = 2
 JOB_TIMEOUT_S = 2

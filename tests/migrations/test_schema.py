@@ -7,11 +7,14 @@ import re
 from pathlib import Path
 
 import asyncpg
+import pytest
 from tortoise import fields
 from tortoise.models import Model
 
 from backend.composition import MODELS
 from tests.worker_database import Urls
+
+pytestmark = pytest.mark.apart
 
 SQL = Path(__file__).parents[2] / "migrations" / "sql"
 COLUMNS = """

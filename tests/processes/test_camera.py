@@ -13,6 +13,8 @@ from backend.parking.cameras import vendors
 from backend.parking.cameras.base import STANDARD
 from backend.parking.sighting import Decision, Sighting
 
+pytestmark = pytest.mark.apart
+
 
 async def run(data_dir: Path, vendor: str, *options: str, **env: str) -> tuple[int, str, list[Sighting]]:
     """Exit code and output of one run, and what its listener read."""

@@ -9,6 +9,8 @@ from backend.kernel.db import Tx
 from backend.kernel.http import Call, Route, Strict, decode_cursor, encode_cursor
 from tests.conftest import Client
 
+pytestmark = pytest.mark.apart
+
 
 class Thing(Strict):
     name: str

@@ -16,6 +16,8 @@ from backend.kernel.resources import Resources
 from tests import workers_rig as rig
 from workers.relay import DEPTH_LIMIT
 
+pytestmark = pytest.mark.apart
+
 
 async def _effect(tx: Tx, number: int) -> None:
     await tx.execute(

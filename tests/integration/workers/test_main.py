@@ -8,9 +8,13 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from backend.kernel.config import Settings
 from backend.kernel.resources import Resources
 from tests import workers_rig as rig
+
+pytestmark = pytest.mark.apart
 
 ROOT = Path(__file__).parent.parent.parent.parent
 
