@@ -32,6 +32,9 @@ from backend.kernel.periodic import Periodic
 from backend.kernel.resources import Resources
 from backend.kernel.seals import SealedColumn
 from backend.ledger import checks as ledger_checks
+from backend.media import admin as media_admin
+from backend.media import checks as media_checks
+from backend.media import retention as media_retention
 from backend.messaging import admin as messages_admin
 from backend.messaging import checks as message_checks
 from backend.messaging import handlers as message_handlers
@@ -52,11 +55,35 @@ from backend.property import handlers as property_handlers
 from backend.roster import admin as roster_admin
 from backend.roster import exports as roster_exports
 from backend.roster import handlers as roster_handlers
+from backend.tickets import admin as ticket_admin
+from backend.tickets import approvals as ticket_approvals
+from backend.tickets import checks as ticket_checks
+from backend.tickets import handlers as ticket_handlers
+from backend.tickets import sweeping as ticket_sweeping
+from backend.tickets.complaints import admin as complaint_admin
+from backend.tickets.complaints import models as complaint_models
+from backend.tickets.paid import admin as repair_admin
+from backend.tickets.paid import approvals as repair_approvals
+from backend.tickets.paid import checks as repair_checks
+from backend.tickets.paid import models as repair_models
+from backend.tickets.paid import stock_admin as repair_stock_admin
+from backend.visitors import admin as visitor_admin
+from backend.visitors import approvals as visitor_approvals
+from backend.visitors import checks as visitor_checks
+from backend.visitors import gate_admin as visitor_gate_admin
+from backend.visitors import gate_checks as visitor_gate_checks
+from backend.visitors import gate_device as visitor_gates
+from backend.visitors import gate_handlers as visitor_gate_handlers
+from backend.visitors import gate_models as visitor_gate_models
+from backend.visitors import handlers as visitor_handlers
+from backend.visitors import models as visitor_models
 from backend.wechat import checks as wechat_checks
 from backend.wechat import models as wechat_models
 from miniprogram_api import bills as resident_bills
+from miniprogram_api import complaints as resident_complaints
 from miniprogram_api import houses as resident_houses
 from miniprogram_api import lane_page, login, me, scan_page
+from miniprogram_api import media as resident_media
 from miniprogram_api import messages as resident_messages
 from miniprogram_api import parking as resident_parking
 from miniprogram_api import parking_applications as resident_parking_applications
@@ -67,6 +94,11 @@ from miniprogram_api import payments as resident_payments
 from miniprogram_api import prepaid as resident_prepaid
 from miniprogram_api import receipts as resident_receipts
 from miniprogram_api import refunds as resident_refunds
+from miniprogram_api import ticket_payments as resident_repairs
+from miniprogram_api import tickets as resident_tickets
+from miniprogram_api import visiting as resident_visiting
+from miniprogram_api import visitor_codes as resident_visitor_codes
+from miniprogram_api import visitors as resident_passes
 from payments import admin as payments_admin
 from payments import approvals as payment_approvals
 from payments import callbacks, merchant_admin, refund_admin, refund_checks, refund_handlers
@@ -92,12 +124,19 @@ MODELS = (
     "backend.property.models",
     "backend.devices.models",
     "backend.wechat.models",
+    "backend.media.models",
     "backend.roster.models",
     "backend.fees.models",
     "backend.parking.models",
     "backend.parking.card_models",
     "backend.parking.shop_models",
+    "backend.tickets.models",
+    "backend.tickets.dispatch.models",
+    "backend.tickets.paid.models",
+    "backend.tickets.complaints.models",
+    "backend.visitors.gate_models",
     "backend.messaging.models",
+    "backend.visitors.models",
     "payments.models",
     "payments.counter.models",
     "payments.reconcile.models",
@@ -107,6 +146,10 @@ SEALED: tuple[SealedColumn, ...] = (
     *identity_models.SEALED,
     *device_models.SEALED,
     *parking_models.SEALED,
+    *complaint_models.SEALED,
+    *repair_models.SEALED,
+    *visitor_gate_models.SEALED,
+    *visitor_models.SEALED,
     *wechat_models.SEALED,
     *payment_models.SEALED,
 )
@@ -118,6 +161,7 @@ ROUTES: tuple[Route, ...] = (
     *login.ROUTES,
     *me.ROUTES,
     *resident_houses.ROUTES,
+    *resident_media.ROUTES,
     *resident_bills.ROUTES,
     *resident_payments.ROUTES,
     *resident_refunds.ROUTES,
@@ -128,6 +172,12 @@ ROUTES: tuple[Route, ...] = (
     *resident_parking_applications.ROUTES,
     *resident_shops.ROUTES,
     *resident_visitors.ROUTES,
+    *resident_tickets.ROUTES,
+    *resident_complaints.ROUTES,
+    *resident_repairs.ROUTES,
+    *resident_passes.ROUTES,
+    *resident_visiting.ROUTES,
+    *resident_visitor_codes.ROUTES,
     *scan_page.ROUTES,
     *lane_page.ROUTES,
     *resident_messages.ROUTES,
@@ -137,11 +187,19 @@ ROUTES: tuple[Route, ...] = (
     *pay_code_admin.ROUTES,
     *device_admin.ROUTES,
     *device_routes.ROUTES,
+    *media_admin.ROUTES,
     *roster_admin.ROUTES,
     *fee_admin.ROUTES,
     *parking_admin.ROUTES,
     *parking_devices.ROUTES,
     *gate_list_device.ROUTES,
+    *ticket_admin.ROUTES,
+    *complaint_admin.ROUTES,
+    *repair_admin.ROUTES,
+    *repair_stock_admin.ROUTES,
+    *visitor_admin.ROUTES,
+    *visitor_gates.ROUTES,
+    *visitor_gate_admin.ROUTES,
     *messages_admin.ROUTES,
     *merchant_admin.ROUTES,
     *payments_admin.ROUTES,
@@ -157,6 +215,9 @@ APPROVALS: Mapping[str, ApprovalKind] = {
     **roster_exports.APPROVALS,
     **fee_approvals.APPROVALS,
     **parking_approvals.APPROVALS,
+    **ticket_approvals.APPROVALS,
+    **repair_approvals.APPROVALS,
+    **visitor_approvals.APPROVALS,
     **payment_approvals.APPROVALS,
     **writing_off.APPROVALS,
 }
@@ -165,6 +226,8 @@ HANDLERS: Mapping[str, Handler] = {
     **roster_handlers.HANDLERS,
     **fee_handlers.HANDLERS,
     **parking_handlers.HANDLERS,
+    **ticket_handlers.HANDLERS,
+    **visitor_handlers.HANDLERS,
     **message_handlers.HANDLERS,
     **payment_handlers.HANDLERS,
     **refund_handlers.HANDLERS,
@@ -180,9 +243,14 @@ CHECKS: tuple[Check, ...] = (
     *identity_checks.CHECKS,
     *property_checks.CHECKS,
     *device_checks.CHECKS,
+    *media_checks.CHECKS,
     *fee_checks.CHECKS,
     *parking_checks.CHECKS,
     *parking_card_checks.CHECKS,
+    *ticket_checks.CHECKS,
+    *repair_checks.CHECKS,
+    *visitor_checks.CHECKS,
+    *visitor_gate_checks.CHECKS,
     *message_checks.CHECKS,
     *payment_checks.CHECKS,
     *refund_checks.CHECKS,
@@ -195,9 +263,13 @@ PERIODIC: tuple[Periodic, ...] = (
     *identity_handlers.PERIODIC,
     *property_handlers.PERIODIC,
     *device_handlers.PERIODIC,
+    *media_retention.PERIODIC,
     *roster_handlers.PERIODIC,
     *fee_handlers.PERIODIC,
     *parking_retention.PERIODIC,
+    *ticket_sweeping.PERIODIC,
+    *visitor_handlers.PERIODIC,
+    *visitor_gate_handlers.PERIODIC,
     *message_retention.PERIODIC,
     *payment_handlers.PERIODIC,
     *reconcile_handlers.PERIODIC,

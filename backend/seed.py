@@ -17,7 +17,19 @@ from backend.kernel.errors import NotFound
 from backend.kernel.money import yuan_text
 from backend.kernel.resources import Resources, open_resources
 from backend.property import pay_codes
-from backend.seeding import alipay, car_park, demo_file, founding, history, joining, town, wechat
+from backend.seeding import (
+    alipay,
+    car_park,
+    demo_file,
+    founding,
+    history,
+    joining,
+    service_desk,
+    town,
+    visiting,
+    wechat,
+    workshop,
+)
 from backend.seeding.demo_file import Demo
 from backend.seeding.history import Traveller
 from backend.seeding.joining import Joined
@@ -61,6 +73,9 @@ async def _play(res: Resources, demo: Demo, *, founded: bool) -> None:
         for month, paydays in zip(months, history.PAYDAYS, strict=True):
             await _live(res, demo, traveller, joined, month=month, paydays=paydays)
         traveller.come_back()
+        await service_desk.report(res, UUID(demo.company_id), UUID(demo.community_id), joined)
+        await workshop.quote(res, UUID(demo.company_id), UUID(demo.community_id), joined)
+        await history.do_jobs(res, HANDLERS)
         await _leave_open(res, demo, joined)
     finally:
         traveller.come_back()
@@ -135,7 +150,8 @@ async def _live(
 
 
 async def _leave_open(res: Resources, demo: Demo, joined: Sequence[Joined]) -> None:
-    """One resident is about to pay at this moment: somebody who opens the start page finds a cashier to try."""
+    """Visitors are invited, and one resident is about to pay: whoever opens the start page finds a cashier to try."""
+    await visiting.invite(res, UUID(demo.community_id), [one.person_id for one in joined if one.role == "owner"])
     for payer in joined:
         if await history.place(res, UUID(demo.community_id), payer) is not None:
             return

@@ -19,10 +19,12 @@ from bench.y4_reconciliation import y4_alipay, y4_alipay_many, y4_wechat, y4_wec
 from bench.y6_relay import y6
 from bench.y8_jobs import y7, y8
 from bench.y9_bills import y9
+from bench.y10_visitors import y10
 from bench.y13_gate import y13
 from bench.y14_barrier import y14
 from bench.y15_quotes import y15
 from bench.y16_what_if import y16
+from bench.y17_tickets import y17
 
 Yardstick = Callable[[Rig], Awaitable[Figure | Latency | Rate]]
 YARDSTICKS: Mapping[str, Yardstick] = {
@@ -38,10 +40,12 @@ YARDSTICKS: Mapping[str, Yardstick] = {
     "y7": y7,
     "y8": y8,
     "y9": y9,
+    "y10": y10,
     "y13": y13,
     "y14": y14,
     "y15": y15,
     "y16": y16,
+    "y17": y17,
     "million": million,
 }
 

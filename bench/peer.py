@@ -1,4 +1,4 @@
-"""The bare peers of Y-1b, Y-9 and Y-13: Sanic handlers that do the work by asyncpg and nothing around it.
+"""The bare peers of Y-1b, Y-9, Y-13 and Y-17: Sanic handlers that do the work by asyncpg and nothing around it.
 
 A process of its own, run as `python -m bench.peer`. It verifies and decrypts as the product does; it has no limits, no
 request ids, no logs, no models.
@@ -26,7 +26,7 @@ from backend.kernel.clock import local_date
 from backend.kernel.config import Settings
 from backend.kernel.resources import Resources, open_resources
 from backend.main import listen
-from bench import gate_peer, plain
+from bench import gate_peer, plain, ticket_peer
 from payments import merchants
 
 CONNECTIONS = 10
@@ -117,6 +117,7 @@ async def main() -> None:
     app.add_route(callbacks(res, pool), "/pay/notify/wechat/<merchant_id:str>", methods=["POST"])
     app.add_route(bills(res, pool), "/api/v1/bills")
     app.add_route(gate_peer.sightings(res, pool), "/device/v1/sightings", methods=["POST"])
+    app.add_route(ticket_peer.work(res, pool), "/admin/v1/ticket-work")
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     server: Any = await app.create_server(

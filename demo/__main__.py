@@ -23,6 +23,8 @@ from demo import (
     refunding,
     roster,
     scanning,
+    service_days,
+    visiting,
 )
 from demo.binding import Household
 from demo.cashier import Placed
@@ -52,6 +54,8 @@ def play(stage: Stage) -> None:
     mishap = paying.play_mishaps(stage, orders)
     saver = play_money_day(stage, home, orders[0])
     gate_day.play(stage, lot.play(stage, home, people.neighbour(stage, IN_ARREARS)))
+    visiting.play(stage)
+    service_days.play(stage)
     ending.play(stage, start, home, orders, mishap)
     prepaying.play_next_month(stage, saver)
     ending.check(stage)

@@ -84,20 +84,21 @@ def leave(stage: Stage, gate: Gate, plate: str | None, *, at: datetime | None = 
         "key": token_hex(8), "plate": plate, "at": (at or stage.now()).isoformat(), "replayed": at is not None,
         "opened_by": "none" if at is None else "device",
     }  # fmt: skip
-    told = _signed(stage, gate.exit, "POST", "/device/v1/sightings", body)
+    told = signed(stage, gate.exit, "POST", "/device/v1/sightings", body)
     return Seen(told["open"], tuple(told["lines"]))
 
 
-def obey(stage: Stage, gate: Gate) -> str:
-    """The exit's barrier waits for a command, does it, and says so; the kind of the command."""
-    commands = _signed(stage, gate.exit, "GET", f"/device/v1/commands?wait_s={HOLD_S}")["items"]
-    stage.expect("出口道闸收到的指令数", len(commands), 1)
+def obey(stage: Stage, device: Device) -> str:
+    """A barrier or a gate waits for a command, does it, and says so; the kind of the command."""
+    commands = signed(stage, device, "GET", f"/device/v1/commands?wait_s={HOLD_S}")["items"]
+    stage.expect("道闸收到的指令数", len(commands), 1)
     path = f"/device/v1/commands/{commands[0]['id']}/acknowledgement"
-    _signed(stage, gate.exit, "POST", path, {"done": True})
+    signed(stage, device, "POST", path, {"done": True})
     return str(commands[0]["kind"])
 
 
-def _signed(stage: Stage, device: Device, method: str, path: str, body: Any = None) -> Any:
+def signed(stage: Stage, device: Device, method: str, path: str, body: Any = None) -> Any:
+    """The answer to a device's signed request, which must succeed."""
     timestamp, nonce = str(int(stage.now().timestamp())), token_hex(16)
     digest = sha256(b"" if body is None else json_bytes(body)).hexdigest()
     text = "\n".join((method, path, timestamp, nonce, digest))

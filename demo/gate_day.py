@@ -143,7 +143,7 @@ def _pay_at_exit(stage: Stage, there: Gate) -> int:
     order, _ = _place(stage, there, driver, AT_EXIT, channel="alipay", method="precreate")
     stage.expect("出口的显示", (seen.opens, seen.lines[0]), (False, f"请缴费{yuan(order.amount_fen).replace(' ', '')}"))
     with ThreadPoolExecutor(1) as waiting:
-        command = waiting.submit(gate.obey, stage, there)
+        command = waiting.submit(gate.obey, stage, there.exit)
         _pay(stage, driver, order)
         stage.expect("支付之后出口道闸的指令", command.result(), "open")
     _gone(stage, there, AT_EXIT)

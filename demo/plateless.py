@@ -64,7 +64,7 @@ def go_out(stage: Stage, there: Gate, driver: Driver, stay: dict[str, Any], *, o
     if button is None:
         raise Unexpected("支付宝的付款页没有打开")
     with ThreadPoolExecutor(1) as waiting:
-        command = waiting.submit(gate.obey, stage, there)
+        command = waiting.submit(gate.obey, stage, there.exit)
         cashier.tap(stage, button.group(1))
         stage.expect("扫码付费之后出口道闸的指令", command.result(), "open")
     stage.moved("无牌车扫码付费之后", clearing=owed_fen, parking_income=-owed_fen)

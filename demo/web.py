@@ -52,10 +52,13 @@ class Web:
 
     def ask(
         self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, key: str = "", signed: str = "",
-        cookie: str = "",
+        cookie: str = "", kind: str = "",
     ) -> Answer:  # fmt: skip
-        """One call, whatever it answers; POSTs carry an Idempotency-Key, a device's calls their signature."""
-        headers = {"Content-Type": "application/json" if raw is None else "application/octet-stream"}
+        """One call, whatever it answers; POSTs carry an Idempotency-Key, a device's calls their signature.
+
+        `kind`: the media type of what is sent `raw`.
+        """
+        headers = {"Content-Type": "application/json" if raw is None else kind or "application/octet-stream"}
         if method == "POST":
             headers["Idempotency-Key"] = key or uuid4().hex
         if self.token or signed:
@@ -83,8 +86,18 @@ class Web:
         """The JSON of a PUT that must succeed."""
         return self._good("PUT", path, body, "")
 
+    def upload(self, path: str, name: str, content: bytes) -> Any:
+        """The JSON of an upload that must succeed: one file in a form, as wx.uploadFile sends it."""
+        mark = uuid4().hex
+        head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        form = head.encode() + content + f"\r\n--{mark}--\r\n".encode()
+        return self._read("POST", path, self.ask("POST", path, raw=form, kind=f"multipart/form-data; boundary={mark}"))
+
     def _good(self, method: str, path: str, body: Any, key: str) -> Any:
-        answer = self.ask(method, path, body, key=key)
+        return self._read(method, path, self.ask(method, path, body, key=key))
+
+    @staticmethod
+    def _read(method: str, path: str, answer: Answer) -> Any:
         if answer.status >= 300:
             said = answer.body.decode(errors="replace")[:500]
             raise Unexpected(f"{method} {path} 应当成功，却得到 {answer.status}：{said}")

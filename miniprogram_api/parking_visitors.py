@@ -3,9 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from backend.kernel.auth import RESIDENT
+from backend.kernel.days import Instant
 from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from backend.kernel.http import Call, Route, Strict, example
@@ -30,8 +31,8 @@ class AnnounceBody(Strict):
     )  # fmt: skip
     lot_id: UUID
     plate: str = Field(min_length=1, max_length=32)
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Instant
+    ends_at: Instant
     entries: int = Field(1, ge=1, le=10)
 
 

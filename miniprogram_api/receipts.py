@@ -1,12 +1,12 @@
 """Receipts for residents: of one's own payment, and of those for one's house (R17). No rules are made here."""
 
+from backend.kernel import printing
 from backend.kernel.auth import RESIDENT
 from backend.kernel.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from backend.kernel.http import Call, Reply, Route
-from backend.kernel.ratelimit import Rule
-from payments.counter import papers, printing, receipts
+from backend.kernel.printing import PaperQuery
+from payments.counter import papers, receipts
 from payments.counter.receipt_schemas import ReceiptDetail
-from payments.counter.schemas import PaperQuery
 
 
 async def show(call: Call[None, None]) -> ReceiptDetail:
@@ -30,6 +30,6 @@ ROUTES = (
     Route("GET", _RECEIPT, show, RESIDENT, "收据：自己的支付或自己房屋的缴费", answer=ReceiptDetail, errors=_ERRORS),
     Route(
         "GET", f"{_RECEIPT}/paper", print_mine, RESIDENT, "打印收据：网页或 PDF",
-        query=PaperQuery, errors=(*_ERRORS, Unavailable), rate=Rule("papers.resident", 20, 60),
+        query=PaperQuery, errors=(*_ERRORS, Unavailable), rate=printing.RATE,
     ),
 )  # fmt: skip

@@ -15,6 +15,7 @@ from backend.kernel.auth import HouseScope
 from backend.kernel.db import Part, Tx
 from backend.parking import card_payable as cards
 from backend.parking import payable as stays
+from backend.tickets.paid import payable as repairs
 
 __all__ = ["PAYABLES", "AlreadyPaid", "Kind", "Payable", "Priced", "Wish"]
 
@@ -29,6 +30,7 @@ class Kind(StrEnum):
     PREPAID = "prepaid"
     PARKING = "parking"
     PARKING_CARD = "parking_card"
+    TICKET = "ticket"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ PAYABLES: Mapping[Kind, Payable] = {
     ),
     Kind.PARKING: Payable(stays.lock_and_price, stays.apply_paid, stays.apply_refunded),
     Kind.PARKING_CARD: Payable(cards.lock_and_price, cards.apply_paid, cards.apply_refunded),
+    Kind.TICKET: Payable(repairs.lock_and_price, repairs.apply_paid, repairs.apply_refunded),
 }
 
 

@@ -53,7 +53,7 @@ POSTED = """
         SELECT kind, reference, amount_fen
           FROM posting
          WHERE kind IN ('payment.refund_unapplied', 'payment.suspense_refunded', 'bill.refunded', 'prepaid.refunded',
-                        'parking.refunded', 'parking_card.refunded'))
+                        'parking.refunded', 'parking_card.refunded', 'ticket.refunded'))
     SELECT kind, reference, named.amount_fen AS named_fen, booked.amount_fen AS booked_fen
       FROM named FULL JOIN booked USING (kind, reference)
      WHERE named.amount_fen IS DISTINCT FROM booked.amount_fen

@@ -46,6 +46,16 @@ async def community(res: Resources, code: str = "LL01", *, company_id: UUID | No
     return made
 
 
+async def building(res: Resources, place: Community, code: str) -> UUID:
+    """Another building."""
+    building_id = uuid7(res.clock.now())
+    await res.db.execute(
+        "INSERT INTO building (id, community_id, code, name) VALUES ($1, $2, $3, $4)",
+        building_id, place.id, code, f"{code}栋",
+    )  # fmt: skip
+    return building_id
+
+
 async def house(
     res: Resources,
     place: Community,

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from backend.devices.states import Outcome
 from backend.kernel.crypto import Context, Keyring
-from backend.kernel.db import Reader, Record, Tx
+from backend.kernel.db import Part, Reader, Record, Tx
 from backend.kernel.ids import uuid7
 
 KEPT = timedelta(days=90)
@@ -26,6 +26,15 @@ HEAR = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'applied')
         ON CONFLICT (device_id, event_key) DO NOTHING
  RETURNING id
+"""
+
+# HEAR and CONCLUDE of an event that is told for the first time, as a part; a repeat fails by device_event_once.
+HEAR_AT_ONCE = """
+    heard AS (
+        INSERT INTO device_event (id, community_id, device_id, event_key, sequence, kind, happened_at, received_at,
+                                  outcome, answer)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'applied', $9)
+     RETURNING id)
 """
 
 ANSWERED = "SELECT id, answer, received_at FROM device_event WHERE device_id = $1 AND event_key = $2"
@@ -41,7 +50,11 @@ LATEST = """
 
 FIND = "SELECT id, happened_at FROM device_event WHERE device_id = $1 AND event_key = $2"
 
-CONCLUDE = "UPDATE device_event SET outcome = $2, reason = $3, answer = $4 WHERE id = $1"
+# With whatever the event has added, in one round trip.
+CONCLUDE = """
+    WITH concluded AS (UPDATE device_event SET outcome = $2, reason = $3, answer = $4 WHERE id = $1 RETURNING id)
+    SELECT id FROM concluded
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,19 @@ async def hear(tx: Tx, told: Told, *, keyring: Keyring, device_id: UUID, communi
     return Heard(before["id"], before["answer"] or {}, before["received_at"])
 
 
+def heard_at_once(
+    told: Told, *, event_id: UUID, device_id: UUID, community_id: UUID, received_at: datetime, answer: Mapping[str, Any]
+) -> Part:
+    """The part (`heard`) of a statement that works an event without a body and writes it down with its answer."""
+    return Part(
+        HEAR_AT_ONCE,
+        (
+            event_id, community_id, device_id, told.event_key, told.sequence, told.kind, told.happened_at, received_at,
+            dict(answer),
+        ),
+    )  # fmt: skip
+
+
 async def find(db: Reader, *, device_id: UUID, event_key: str) -> Record | None:
     """An event that was heard: its `id`, and when it happened by the device's clock (`happened_at`)."""
     return await db.fetchrow(FIND, device_id, event_key)
@@ -88,7 +114,7 @@ async def conclude(
     tx: Tx, heard: Heard, *, outcome: Outcome, answer: Mapping[str, Any], reason: str | None = None
 ) -> None:
     """Keep what became of an event and what the device is told."""
-    await tx.execute(CONCLUDE, heard.id, outcome.value, reason, dict(answer))
+    await tx.fetchrow_and_flush(CONCLUDE, heard.id, outcome.value, reason, dict(answer))
 
 
 async def latest(

@@ -149,6 +149,20 @@ class BillLine(Model):
         table = "bill_line"
 
 
+class BillDispute(Model):
+    """A dispute of a bill (账单异议); the one without an end stands."""
+
+    id = fields.UUIDField(primary_key=True)
+    community_id = fields.UUIDField()
+    bill_id = fields.UUIDField()
+    opened_at = fields.DatetimeField()
+    ended_at = fields.DatetimeField(null=True)
+    outcome = fields.TextField(null=True)
+
+    class Meta:
+        table = "bill_dispute"
+
+
 class PrepaidAccount(Model):
     """A prepaid account (预存账户) of a house for a purpose; its balance is the ledger's."""
 

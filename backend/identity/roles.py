@@ -47,6 +47,8 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     # Devices: who registers one is shown its secret.
     "device.read": frozenset({A, M, E}),
     "device.manage": frozenset({A}),
+    # What is uploaded is bound by the noun that it is for, whose permission says who may.
+    "media.upload": frozenset({A, M, C, S, E, G}),
     # Parking: prices take a second person; `guard` is the console at the gate.
     "parking.read": ALL,
     "parking.edit": frozenset({A, M}),
@@ -59,6 +61,32 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "parking.guard": frozenset({A, M, G}),
     "parking.shops": frozenset({A, M, C, S}),
     "parking.figures": frozenset({A, M, C, R}),
+    # Tickets: `dispatch` is the desk, `work` has tickets in hand.
+    "ticket.read": frozenset({A, M, S, E, R}),
+    "ticket.dispatch": frozenset({A, M, S}),
+    "ticket.work": frozenset({A, M, S, E}),
+    "ticket.settings": frozenset({A, M}),
+    "ticket.figures": frozenset({A, M, R}),
+    # Who reported anonymously: an administrator asks to see it, a second person allows it.
+    "ticket.reveal": frozenset({A}),
+    "ticket.reveal_approve": frozenset({A, M}),
+    # Paid repairs: `stock` keeps the parts; prices, counts, costs of public areas and waivers take a second person.
+    "ticket.price_propose": frozenset({A, M}),
+    "ticket.price_approve": frozenset({A, M}),
+    "ticket.stock": frozenset({A, M, S}),
+    "ticket.stock_approve": frozenset({A, M}),
+    "ticket.cost_approve": frozenset({A, M}),
+    "ticket.waive_propose": frozenset({A, M, S}),
+    "ticket.waive_approve": frozenset({A, M}),
+    # Visitors: `guard` is the console at the gate; long passes and goods take the property's approval.
+    "visitor.read": frozenset({A, M, S, G, R}),
+    "visitor.edit": frozenset({A, M}),
+    "visitor.revoke": frozenset({A, M, S}),
+    "visitor.ban": frozenset({A, M, S}),
+    "visitor.approve": frozenset({A, M, S}),
+    "visitor.guard": frozenset({A, M, S, G}),
+    "visitor.conflicts": frozenset({A, M, S, G}),
+    "visitor.keys": frozenset({A}),
     # Fees: items, runs, bills; prices and voids take a second person.
     "fees.read": frozenset({A, M, C, S, R}),
     "fees.edit": frozenset({A, M}),

@@ -19,7 +19,7 @@ from sanic.exceptions import MethodNotAllowed, PayloadTooLarge, SanicException
 from sanic.exceptions import NotFound as RouteNotFound
 from sanic.response import raw as raw_response
 
-from backend.kernel import log, metrics, problems
+from backend.kernel import log, metrics, multipart, problems
 from backend.kernel.auth import ANONYMOUS, Principal, SignedRequest
 from backend.kernel.errors import AppError, BadRequest, Forbidden, Invalid, NotFound, TooLarge, Unavailable
 from backend.kernel.failpoints import failpoint
@@ -160,13 +160,15 @@ async def _principal(route: Route, res: Resources, doors: Doors, request: Reques
 async def _body(route: Route, request: Request) -> bytes:
     if route.upload_bytes is None:
         return request.body or b""
+    bound = route.upload_bytes + (multipart.OVERHEAD_BYTES if route.form else 0)
     chunks, size = [], 0
     while (chunk := await request.stream.read()) is not None:  # type: ignore[union-attr]
         size += len(chunk)
-        if size > route.upload_bytes:
+        if size > bound:
             raise TooLarge(f"文件太大，最多 {route.upload_bytes >> 20} MB。", code="file_too_large")
         chunks.append(chunk)
-    return b"".join(chunks)
+    body = b"".join(chunks)
+    return multipart.the_file(request.headers.get("content-type", ""), body) if route.form else body
 
 
 def _parse_body(route: Route, raw: bytes) -> BaseModel | None:

@@ -63,6 +63,21 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def document(values: Mapping[str, Any]) -> Reply:
+    """A JSON answer written as it stands: what models would write, for a quarter of what they cost.
+
+    For lists that are asked for all day. Nothing checks the values: a test holds them against the route's `answer`.
+    """
+    return Reply(body=orjson.dumps(values, _plain, orjson.OPT_UTC_Z), content_type="application/json")
+
+
+def _plain(value: Any) -> str:
+    """A row's ids are of a subclass, which orjson does not write by itself; what else it does not know is refused."""
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """An answer that goes on: chunks as they come, server-sent events unless said otherwise. It ends by itself."""
@@ -114,7 +129,8 @@ class Route:
     """One operation of the API, declared once: it drives the router, the checks and the OpenAPI document.
 
     `creates`: takes an Idempotency-Key. `raw`: the body is bytes for the handler (callbacks). `upload_bytes`: the body
-    is a file of at most so many bytes. Path parameters ending in `_id` are UUIDs; a malformed one is a 404.
+    is a file of at most so many bytes; with `form` the only file of a form. Path parameters ending in `_id` are UUIDs;
+    a malformed one is a 404.
     """
 
     method: str
@@ -131,6 +147,7 @@ class Route:
     creates: bool = False
     raw: bool = False
     upload_bytes: int | None = None
+    form: bool = False
 
     @property
     def template(self) -> str:

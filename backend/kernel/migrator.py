@@ -33,9 +33,11 @@ GRANTS = """
     GRANT USAGE ON SCHEMA public TO {role};
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
     GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role};
-    REVOKE UPDATE, DELETE, TRUNCATE ON posting, audit_entry, audit_seal, message_consent_event FROM {role};
+    REVOKE UPDATE, DELETE, TRUNCATE ON posting, audit_entry, audit_seal, message_consent_event, ticket_event
+      FROM {role};
     REVOKE DELETE ON data_key FROM {role};
     REVOKE INSERT, UPDATE, DELETE ON tortoise_migrations FROM {role};
+    REVOKE UPDATE, DELETE, TRUNCATE ON ticket_stock_movement FROM {role};
 """
 
 

@@ -96,10 +96,14 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": _json(schemas[route.body], route.body)}
     elif route.upload_bytes is not None:
+        binary = {"type": "string", "format": "binary"}
+        form = {"type": "object", "properties": {"file": binary}, "required": ["file"]}
         operation["requestBody"] = {
             "required": True,
             "description": f"A file of at most {route.upload_bytes} bytes.",
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            "content": {"multipart/form-data": {"schema": form}}
+            if route.form
+            else {"application/octet-stream": {"schema": binary}},
         }
     elif route.raw:
         operation["requestBody"] = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}

@@ -2,8 +2,8 @@
 
 A key is a relative path of plain names, such as `imports/0190f3…/roster.xlsx`; it can name nothing outside the store.
 The type of a file follows from the end of its key, the same for both stores, so that nothing is ever served as
-something else. A file is there whole or not at all. Whoever holds the address that `url` gives may read the file until
-it ends.
+something else, and says whether it is shown or saved. A file is there whole or not at all. Whoever holds the address
+that `url` gives may read the file until it ends.
 """
 
 import asyncio
@@ -42,6 +42,8 @@ _TYPES = {
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".zip": "application/zip",
 }
+# What a browser shows by itself without running anything; all else is saved.
+_SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "video/mp4"})
 
 
 class Storage(Protocol):
@@ -70,6 +72,11 @@ def content_type(key: str) -> str:
     if kind is None or not _KEY.fullmatch(key):
         raise ValueError(f"not a key of a file: {key!r}")
     return kind
+
+
+def saved(kind: str) -> bool:
+    """Whether a browser is told to save a file of this media type, and not to show it."""
+    return kind not in _SHOWN
 
 
 def open_storage(settings: Settings, egress: Egress, clock: Clock) -> Storage:
@@ -138,7 +145,10 @@ class S3Storage:
         self._bucket, self._signer = bucket, signer
 
     async def put(self, key: str, body: bytes) -> None:
-        self._expect(await self._call("PUT", key, body, {"content-type": content_type(key)}), 200)
+        headers = {"content-type": content_type(key)}
+        if saved(headers["content-type"]):
+            headers["content-disposition"] = "attachment"
+        self._expect(await self._call("PUT", key, body, headers), 200)
 
     async def get(self, key: str) -> bytes:
         answer = await self._call("GET", key)

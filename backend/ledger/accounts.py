@@ -18,6 +18,8 @@ class Code(StrEnum):
     RECEIVABLE = "receivable"
     INCOME = "income"
     PARKING_INCOME = "parking_income"
+    TICKET_RECEIVABLE = "ticket_receivable"
+    TICKET_INCOME = "ticket_income"
     CLEARING = "clearing"
     SUSPENSE = "suspense"
     PREPAID = "prepaid"
@@ -52,6 +54,8 @@ CHART: Mapping[Code, Title] = {
     Code.RECEIVABLE: Title("应收账款", Side.DEBIT, "house"),
     Code.INCOME: Title("收费收入", Side.CREDIT, "fee_item"),
     Code.PARKING_INCOME: Title("停车收入", Side.CREDIT, "parking_lot"),
+    Code.TICKET_RECEIVABLE: Title("维修应收款", Side.DEBIT, "house"),
+    Code.TICKET_INCOME: Title("维修收入", Side.CREDIT, "ticket_category"),
     Code.CLEARING: Title("渠道清算", Side.DEBIT, "merchant"),
     Code.SUSPENSE: Title("待查款项", Side.CREDIT, "merchant"),
     Code.PREPAID: Title("预收款", Side.CREDIT, "prepaid_account"),

@@ -44,7 +44,68 @@ PAYMENT_REFUNDED = Meaning(
     values=("subject", "amount", "reason", "refunded_at", "order_no"),
     page="pages/payments/index",
 )
+TICKET_MOVED = Meaning(
+    name="ticket_moved",
+    title="工单进度",
+    body="您的{category}工单（编号{no}，{where}）{state}：{note}。",
+    values=("no", "category", "where", "state", "note"),
+    page="pages/tickets/index",
+)
+FEEDBACK_MOVED = Meaning(
+    name="feedback_moved",
+    title="匿名反馈进度",
+    body="您的匿名反馈有新进展：{state}。请点击查看，工作人员看不到您的身份。",
+    values=("state",),
+    page="pages/tickets/index",
+)
+TICKET_WORK = Meaning(
+    name="ticket_work",
+    title="工单待办",
+    body="{category}工单（编号{no}，{where}）{move}：{note}。",
+    values=("no", "category", "where", "move", "note"),
+    page="pages/todo/index",
+)
+TICKET_OUTAGE = Meaning(
+    name="ticket_outage",
+    title="故障公告进展",
+    body="您报修的“{title}”有新进展：{words}",
+    values=("title", "words"),
+    page="pages/tickets/index",
+)
+
+VISITOR_WAITING = Meaning(
+    name="visitor_waiting",
+    title="访客在门口等候",
+    body="{visitor}在{gate}等候，要来访{house}，事由：{purpose}。请在{answer_by}前确认是否放行，逾时由门岗处理。",
+    values=("visitor", "gate", "house", "purpose", "answer_by"),
+    page="pages/visitors/walk-ins",
+)
+VISITOR_ENTERED = Meaning(
+    name="visitor_entered",
+    title="访客已到",
+    body="{visitor}已于{entered_at}从{gate}进入，来访{house}。",
+    values=("visitor", "gate", "house", "entered_at"),
+    page="pages/visitors/index",
+)
+VISITOR_OVERSTAYED = Meaning(
+    name="visitor_overstayed",
+    title="访客逾时未离开",
+    body="来访{house}的{visitor}应于{due_out_at}前离开，目前没有离开记录。如已离开请忽略，需要延长请联系门岗。",
+    values=("visitor", "house", "due_out_at"),
+    page="pages/visitors/index",
+)
+VISIT_CHANGED = Meaning(
+    name="visit_changed",
+    title="访客与放行申请",
+    body="您的{subject}{result}。",
+    values=("subject", "result"),
+    page="pages/visitors/index",
+)
 
 MEANINGS: Mapping[str, Meaning] = {
-    meaning.name: meaning for meaning in (BILL_ISSUED, PAYMENT_RECEIVED, PAYMENT_REFUNDED)
-}
+    meaning.name: meaning
+    for meaning in (
+        BILL_ISSUED, PAYMENT_RECEIVED, PAYMENT_REFUNDED, VISITOR_WAITING, VISITOR_ENTERED, VISITOR_OVERSTAYED,
+        VISIT_CHANGED, TICKET_MOVED, TICKET_WORK, TICKET_OUTAGE, FEEDBACK_MOVED,
+    )
+}  # fmt: skip

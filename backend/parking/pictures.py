@@ -1,13 +1,12 @@
 """Pictures of passages (过车图片): kept after the car has its answer, shown to a guard for minutes, then deleted (D8).
 
-Promises: the barrier never waits for a picture; only what decodes as a JPEG is kept, written anew without what else was
-in the file (place, camera, hidden data); one scene and one plate for each event, however often it is told; a picture
-belongs to a stay or is not kept; what fails costs the picture and never the event. Pictures show plates and people:
-reading them takes a reason, and the lot says for how many days they stay.
+Promises: the barrier never waits for a picture; only what decodes is kept, written anew without what else was in the
+file (place, camera, hidden data; see kernel/media); one scene and one plate for each event, however often it is told; a
+picture belongs to a stay or is not kept; what fails costs the picture and never the event. Pictures show plates and
+people: reading them takes a reason, and the lot says for how many days they stay.
 """
 
 import asyncio
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,14 +15,14 @@ from typing import NamedTuple
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-import PIL.Image
-
 from backend.devices import inbox
 from backend.kernel import audit, log
 from backend.kernel.audit import Actor
 from backend.kernel.db import Database, Record, Tx
 from backend.kernel.errors import AppError
 from backend.kernel.ids import uuid7
+from backend.kernel.media import checking
+from backend.kernel.media.formats import Kind, Refused
 from backend.kernel.resources import Resources
 from backend.parking import guard
 from backend.parking.sighting import Picture, Sighting
@@ -32,9 +31,6 @@ LINK_S = 300
 # What one process holds in memory at once, and how many pictures it works on; what comes on top is dropped.
 WAITING_BYTES = 64 << 20
 AT_ONCE = 2
-MAX_PIXELS = 24_000_000
-LONGEST_SIDE = 1_920
-QUALITY = 82
 BATCH = 500
 
 # The passage's stay: index parking_event_device. A repeat finds the row of the first.
@@ -130,7 +126,7 @@ async def settled(res: Resources) -> None:
 async def _keep_all(res: Resources, album: _Album, camera_id: UUID, sighting: Sighting) -> None:
     async with album.turns:
         try:
-            read = [(each, await asyncio.to_thread(written_anew, each)) for each in sighting.pictures]
+            read = [(each, await written_anew(each)) for each in sighting.pictures]
             good = [(picture, body) for picture, body in read if body is not None]
             if len(good) < len(read):
                 logger.info("picture_unreadable", camera_id=str(camera_id))
@@ -160,28 +156,15 @@ async def _keep(res: Resources, camera_id: UUID, event: Record, picture: Picture
     await res.db.execute(KEPT, picture_id, res.clock.now())
 
 
-def written_anew(picture: Picture) -> bytes | None:
-    """The picture decoded and encoded again, LONGEST_SIDE pixels long at most; None where it is no JPEG.
-
-    Nothing of the file but its pixels is kept. One of more than MAX_PIXELS is not decoded at all.
-    """
+async def written_anew(picture: Picture) -> bytes | None:
+    """The picture as it is kept; None where it is none."""
     content = picture.content()
     if content is None:
         return None
     try:
-        with PIL.Image.open(io.BytesIO(content), formats=("JPEG",)) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                return None
-            opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
-            pixels = opened.convert("RGB")
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
+        return (await checking.written_anew(content, accepted=frozenset({Kind.PICTURE}))).body
+    except Refused:
         return None
-    pixels.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    # Pillow would write the file's comment again.
-    pixels.info.clear()
-    out = io.BytesIO()
-    pixels.save(out, "JPEG", quality=QUALITY)
-    return out.getvalue()
 
 
 async def of_stay(

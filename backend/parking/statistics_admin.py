@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from backend.kernel import workbook
+from backend.kernel.days import Day
 from backend.kernel.errors import Invalid, NotFound
 from backend.kernel.http import Call, Page, Reply, Route, Strict, decode_cursor, encode_cursor, example
 from backend.parking import hand_openings, lots, plates, statistics, vehicles
@@ -29,8 +30,8 @@ _LINE = {
 class FiguresQuery(Strict):
     """From `starts_on` until the day before `ends_on`: 92 days at most by day, 1 100 by month."""
 
-    starts_on: date
-    ends_on: date
+    starts_on: Day
+    ends_on: Day
     by: By = By.DAY
 
 
@@ -81,8 +82,8 @@ class FiguresAnswer(Strict):
 class OpeningsQuery(Page):
     """From `starts_on` until the day before `ends_on`, 1 100 days at most."""
 
-    starts_on: date
-    ends_on: date
+    starts_on: Day
+    ends_on: Day
 
 
 class OpeningView(Strict):

@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from backend.kernel.days import Instant
 from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, Invalid, NotFound
 from backend.kernel.http import Call, Route, Strict, example
@@ -23,8 +24,8 @@ class VisitorBody(Strict):
         house_id=_ID,
     )  # fmt: skip
     plate: str = Field(min_length=1, max_length=32)
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Instant
+    ends_at: Instant
     entries: int = Field(1, ge=1, le=100)
     house_id: UUID | None = None
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from backend.kernel.days import Instant
 from backend.kernel.errors import Invalid, NotFound
 from backend.kernel.http import Call, Route, Strict, example
 from backend.kernel.ratelimit import Rule
@@ -18,8 +19,8 @@ class WhatIfBody(Strict):
 
     model_config = example(document={}, starts_at="2026-08-01T00:00:00+08:00", ends_at="2026-09-01T00:00:00+08:00")
     document: dict[str, Any]
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Instant
+    ends_at: Instant
     vehicle_class: PriceClass | None = Field(None, description="stays of this class alone; null: all")
 
 

@@ -10,12 +10,15 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-from backend.kernel import audit
+from backend.kernel import audit, outbox
 from backend.kernel.audit import Actor
 from backend.kernel.auth import TieRole
 from backend.kernel.db import Reader, Record, Tx
 from backend.kernel.errors import Conflict, NotFound
 from backend.kernel.ids import uuid7
+
+# Emitted with every end of a tie: what hung on it ends elsewhere.
+ENDED = "property.occupancy_ended"
 
 Source = Literal["roster", "phone", "family_code", "application", "staff"]
 
@@ -137,6 +140,8 @@ async def end(tx: Tx, actor: Actor, *, occupancy_id: UUID, reason: str | None = 
         reason=reason,
         before={"house_id": str(row["house_id"]), "person_id": str(row["person_id"]), "role": row["role"]},
     )  # fmt: skip
+    payload = {"house_id": str(row["house_id"]), "person_id": str(row["person_id"])}
+    outbox.emit(tx, ENDED, payload, community_id=row["community_id"])
     return await one(tx, occupancy_id)
 
 

@@ -26,7 +26,7 @@ from backend.property.communities import Community
 from backend.property.houses import Features, House
 from backend.property.kinds import HouseKind
 from backend.property.occupancy import Listed
-from backend.seeding import car_park
+from backend.seeding import car_park, service_desk, visiting, workshop
 from backend.seeding.alipay import AlipayAccount
 from backend.seeding.demo_file import StaffLogin
 from backend.seeding.town import Resident, Spot
@@ -103,6 +103,9 @@ async def found(
         await car_park.lay_out(
             tx, res, community_id, manager=_actor(team, "manager"), administrator=_actor(team, "admin")
         )
+        await service_desk.lay_out(tx, company_id, manager=_actor(team, "manager"))
+        await workshop.lay_out(tx, res, company_id, community_id, team=team)
+        await visiting.open_gates(tx, res, community_id, administrator=_actor(team, "admin"))
 
     await res.db.transact(work)
 

@@ -4,15 +4,16 @@ from typing import Any
 from uuid import UUID
 
 from backend.identity import staff
+from backend.kernel import printing
 from backend.kernel.clock import local_date
 from backend.kernel.db import Tx
 from backend.kernel.errors import ChannelUnknown, Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from backend.kernel.http import Call, Page, Reply, Route, decode_cursor, encode_cursor
-from backend.kernel.ratelimit import Rule
+from backend.kernel.printing import PaperQuery
 from backend.property import communities
 from payments import closing, prepay, refund_admin
 from payments.channels.base import Channel, Method
-from payments.counter import codes, deposits, dues, papers, printing, shifts, takings, voids
+from payments.counter import codes, deposits, dues, papers, shifts, takings, voids
 from payments.counter.dues import Due
 from payments.counter.schemas import (
     CodeCreate,
@@ -25,7 +26,6 @@ from payments.counter.schemas import (
     DueQuery,
     DueView,
     PaidOutView,
-    PaperQuery,
     PayOut,
     ShiftClose,
     ShiftList,
@@ -257,7 +257,7 @@ _READ = (Unauthenticated, Forbidden)
 _ONE = (*_READ, NotFound)
 _CHANGE = (*_ONE, Conflict, Invalid)
 _SHIFT = "/admin/v1/counter/shifts/{shift_id}"
-_PRINT: dict[str, Any] = {"query": PaperQuery, "errors": (*_ONE, Unavailable), "rate": Rule("papers", 60, 60)}
+_PRINT: dict[str, Any] = {"query": PaperQuery, "errors": (*_ONE, Unavailable), "rate": printing.RATE}
 
 ROUTES = (
     Route(

@@ -2,14 +2,14 @@
 
 from uuid import UUID
 
+from backend.kernel import printing
 from backend.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from backend.kernel.http import Call, Reply, Route, decode_cursor, encode_cursor
-from backend.kernel.ratelimit import Rule
+from backend.kernel.printing import PaperQuery
 from payments import history
-from payments.counter import papers, printing, receipts
+from payments.counter import papers, receipts
 from payments.counter.receipt_schemas import ReceiptDetail, ReceiptList, ReceiptQuery, ReceiptView
 from payments.counter.receipts import Receipt
-from payments.counter.schemas import PaperQuery
 
 READ = "receipt.read"
 ISSUE = "receipt.issue"
@@ -71,7 +71,7 @@ ROUTES = (
     ),
     Route(
         "GET", "/admin/v1/receipts/{receipt_id}/paper", print_receipt, READ, "打印收据：网页或 PDF",
-        query=PaperQuery, errors=(*_ONE, Unavailable), rate=Rule("papers", 60, 60),
+        query=PaperQuery, errors=(*_ONE, Unavailable), rate=printing.RATE,
     ),
     Route(
         "POST", "/admin/v1/orders/{order_id}/receipt", issue_receipt, ISSUE, "开具收据：已开具的返回原收据",

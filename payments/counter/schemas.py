@@ -10,7 +10,6 @@ from backend.fees import bills
 from backend.kernel.db import Record
 from backend.kernel.http import Page, Strict, example
 from backend.kernel.money import MAX_FEN
-from backend.kernel.papers import Size
 from payments.channels.base import Method
 from payments.counter.deposits import Deposit
 from payments.counter.dues import Due
@@ -375,10 +374,3 @@ class DepositList(Strict):
     model_config = example(items=[_DEPOSIT], next_cursor=None)
     items: list[DepositView]
     next_cursor: str | None
-
-
-class PaperQuery(Strict):
-    """On which paper, and whether as a page for the browser's printer or as PDF."""
-
-    size: Size = Size.A4
-    form: Literal["html", "pdf"] = "html"

@@ -21,6 +21,7 @@ from backend.kernel.money import yuan_text
 from backend.kernel.resources import Resources
 from backend.ledger.accounts import Code, Key
 from backend.parking import card_sales, reads
+from backend.tickets.paid import quotes
 from payments import merchants, orders, settlement
 from payments.channels.base import Channel, Method, Trade, TradeState
 from payments.counter import shifts
@@ -125,13 +126,15 @@ def clearing(shift: Shift, merchant: Merchant, method: Method) -> Key:
 
 
 async def require_here(tx: Tx, shift: Shift, wishes: Sequence[Wish]) -> None:
-    """NotFound for bills, stays and cards that are not of the shift's community."""
+    """NotFound for bills, stays, cards and repairs that are not of the shift's community."""
     bill_ids = [wish.payable_id for wish in wishes if wish.kind is Kind.BILL]
     await bills.require_in(tx, shift.community_id, bill_ids=bill_ids)
     session_ids = [wish.payable_id for wish in wishes if wish.kind is Kind.PARKING]
     await reads.require_in(tx, shift.community_id, session_ids=session_ids)
     card_ids = [wish.payable_id for wish in wishes if wish.kind is Kind.PARKING_CARD]
     await card_sales.require_in(tx, shift.community_id, card_ids=card_ids)
+    quote_ids = [wish.payable_id for wish in wishes if wish.kind is Kind.TICKET]
+    await quotes.require_in(tx, shift.community_id, quote_ids=quote_ids)
 
 
 async def placed_here(tx: Tx, shift: Shift, placed: Placed) -> Record:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from backend.kernel.days import Day
 from backend.kernel.db import Record
 from backend.kernel.http import Page, Strict, example
 from payments.channels.base import StatementKind
@@ -13,7 +14,6 @@ from payments.reconcile.closing_day import Closing, Side
 from payments.states import DifferenceClass, DifferenceState
 
 ID = "01991b2a-7c00-7000-8000-000000000001"
-FIRST, LAST = date(2000, 1, 1), date(2100, 1, 1)
 _AT = "2026-09-02T02:00:00Z"
 _RUN = {
     "id": ID,
@@ -88,7 +88,7 @@ class RunAsked(Strict):
 
     model_config = example(merchant_id=ID, day="2026-09-01", kind="trades", reason="渠道更正了账单")
     merchant_id: UUID
-    day: date = Field(ge=FIRST, le=LAST)
+    day: Day
     kind: StatementKind
     reason: str = Field(min_length=2, max_length=500)
 
@@ -263,7 +263,7 @@ class BankLineList(Strict):
 class ClosingQuery(Strict):
     """Which day."""
 
-    day: date = Field(ge=FIRST, le=LAST)
+    day: Day
 
 
 class SideView(Strict):

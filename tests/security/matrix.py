@@ -115,13 +115,16 @@ RESIDENTS = {
         "resident", "13YYYYY3 3333333 333", writes="family_code occupancy audit_entry idempotency"
     ),
     "DELETE /api/v1/houses/{house_id}/members/{occupancy_id}": row(
-        "resident", "144433Y3 3333333 333", writes="occupancy audit_entry"
+        "resident", "144433Y3 3333333 333", writes="occupancy audit_entry outbox"
     ),
     "DELETE /api/v1/houses/{house_id}/members/{occupancy_id} #another owner": row(
-        "resident", "14443333 3333333 333", writes="occupancy audit_entry"
+        "resident", "14443333 3333333 333", writes="occupancy audit_entry outbox"
     ),
     "DELETE /api/v1/houses/{house_id}/members/{occupancy_id} #of another house": row(
-        "resident", "14443343 3333333 333", writes="occupancy audit_entry"
+        "resident", "14443343 3333333 333", writes="occupancy audit_entry outbox"
+    ),
+    "POST /api/v1/houses/{house_id}/media": row(
+        "resident", "1444YYY3 3333333 333", status=201, writes="media idempotency"
     ),
     "GET /api/v1/communities": row("resident", "1YYYYYY3 3333333 333", Y="a b c"),
     "GET /api/v1/applications": row(
@@ -323,6 +326,9 @@ PROPERTY = {
 
 ROSTER = {
     "GET /admin/v1/roster-template": row("roster.import", "13333333 33333YY oo3"),
+    "POST /admin/v1/communities/{community_id}/media": row(
+        "media.upload", "13333333 YYY3YYY 443", status=201, writes="media idempotency"
+    ),
     "POST /admin/v1/communities/{community_id}/roster-imports": row(
         "roster.import", "13333333 33333YY 443", status=202, writes="roster_import outbox"
     ),
@@ -362,7 +368,7 @@ ROSTER = {
     ),
     "GET /admin/v1/residents #who moved out": row("resident.read", "13333333 33ooooo oo3"),
     "POST /admin/v1/occupancies/{occupancy_id}/end": row(
-        "resident.edit", "13333333 33Y33YY 443", writes="occupancy audit_entry"
+        "resident.edit", "13333333 33Y33YY 443", writes="occupancy audit_entry outbox"
     ),
     "POST /admin/v1/communities/{community_id}/people/{person_id}/reveal": row(
         "resident.reveal", "13333333 33Y33YY 443", writes="audit_entry"
@@ -610,8 +616,8 @@ REFUNDS = {
 
 DEVICES = {
     "GET /admin/v1/devices": row(
-        "device.read", "13333333 3Y333YY oo3", Y="device a", admin="device a b_device b", neighbour="b_device b",
-        rival="c_device c",
+        "device.read", "13333333 3Y333YY oo3", Y="device gate a", admin="device gate a b_device b_gate b",
+        neighbour="b_device b_gate b", rival="c_device c_gate c",
     ),
     "POST /admin/v1/devices": row("device.manage", "13333333 333333Y 443", status=201, writes="device audit_entry"),
     "POST /admin/v1/devices/{device_id}/secret": row(
@@ -839,8 +845,348 @@ PARKING_SPACES = {
     ),
 }  # fmt: skip
 
+TICKET, MY_TICKET = "/admin/v1/tickets/{ticket_id}", "/api/v1/tickets/{ticket_id}"
+OURS = "ticket house a ticket_category"
+PLACE_PATH, OUTAGE = "/admin/v1/communities/{community_id}", "/admin/v1/ticket-outages/{outage_id}"
+MOVED = "ticket ticket_event audit_entry outbox"
+DESK, WORK, TIED = "13333333 33Y33YY 443", "13333333 3YY33YY 443", "13444YY3 3333333 333"
+
+TICKETS = {
+    "GET /api/v1/houses/{house_id}/ticket-categories": row(
+        "resident", "1444YYY3 3333333 333", Y="ticket_category grab_category"
+    ),
+    "POST /api/v1/houses/{house_id}/tickets": row(
+        "resident", "1444YYY3 3333333 333", status=201, writes=f"{MOVED} ticket_clock idempotency"
+    ),
+    # Whose photo it is binds it; whoever may see the ticket is shown it.
+    "POST /api/v1/houses/{house_id}/tickets #with a photo": row(
+        "resident", "1444YYY3 3333333 333", status=201, writes=f"{MOVED} ticket_clock media idempotency"
+    ),
+    # A tenant has his own tickets alone.
+    "GET /api/v1/tickets": row(
+        "resident", "13oooYY3 3333333 333", Y=OURS, owner=f"{OURS} complaint",
+        stranger="next_ticket held_ticket next_house a ticket_category staff_engineer",
+    ),
+    "GET /api/v1/houses/{house_id}/ticket-outages": row("resident", "1444YYY3 3333333 333"),
+    f"GET {MY_TICKET}": row("resident", TIED, Y=OURS),
+    f"POST {MY_TICKET}/urge": row("resident", TIED, writes=MOVED),
+    f"POST {MY_TICKET}/cancel": row("resident", TIED, writes=f"{MOVED} ticket_assignment ticket_clock"),
+    f"POST {MY_TICKET}/sign-off": row("resident", TIED, writes=MOVED),
+    f"POST {MY_TICKET}/reopen": row("resident", TIED, writes=f"{MOVED} ticket_clock"),
+    f"POST {MY_TICKET}/rating": row("resident", TIED, writes=f"{MOVED} ticket_rating"),
+    "GET /admin/v1/tickets": row("ticket.read", "13333333 3YYY3YY oo3", Y=OURS),
+    f"GET {TICKET}": row("ticket.read", "13333333 3YYY3YY 443", Y=OURS),
+    "GET /admin/v1/ticket-work": row(
+        "ticket.work", "13333333 3oo33oo oo3", engineer="held_ticket next_house a ticket_category staff_engineer"
+    ),
+    "GET /admin/v1/ticket-work/grabbable": row(
+        "ticket.work", "13333333 3YY33YY oo3", Y="grab_ticket a grab_category"
+    ),
+    f"GET {TICKET}/suggestions": row("ticket.dispatch", "13333333 33Y33YY 443", Y="outage a"),
+    f"GET {TICKET}/paper": row("ticket.read", "13333333 3YYY3YY 443"),
+    f"POST {TICKET}/triage": row("ticket.dispatch", DESK, writes=MOVED),
+    f"POST {TICKET}/reject": row("ticket.dispatch", DESK, writes=f"{MOVED} ticket_clock"),
+    f"POST {TICKET}/merge": row("ticket.dispatch", DESK, writes=f"{MOVED} ticket_clock"),
+    f"POST {TICKET}/cancel": row("ticket.dispatch", DESK, writes=f"{MOVED} ticket_clock"),
+    f"POST {TICKET}/assign": row("ticket.dispatch", DESK, writes=f"{MOVED} ticket_assignment"),
+    f"POST {TICKET}/transfer": row("ticket.dispatch", DESK, writes=f"{MOVED} ticket_assignment"),
+    f"POST {TICKET}/hold": row("ticket.dispatch", DESK, writes=f"{MOVED} ticket_clock"),
+    f"POST {TICKET}/release": row("ticket.dispatch", DESK, writes=f"{MOVED} ticket_clock"),
+    f"POST {TICKET}/sign-off": row("ticket.dispatch", DESK, writes=MOVED),
+    f"POST {TICKET}/reopen": row("ticket.dispatch", DESK, writes=f"{MOVED} ticket_clock"),
+    f"POST {TICKET}/follow-up": row("ticket.dispatch", DESK, writes=MOVED),
+    f"POST {TICKET}/close": row("ticket.dispatch", DESK, writes=MOVED),
+    f"POST {TICKET}/grab": row("ticket.work", WORK, writes=f"{MOVED} ticket_assignment ticket_clock"),
+    # What somebody has in hand is moved by that one alone.
+    f"POST {TICKET}/accept": row("ticket.work", WORK, writes=f"{MOVED} ticket_assignment ticket_clock"),
+    f"POST {TICKET}/accept #in another's hands": row("ticket.work", "13333333 3333333 443"),
+    f"POST {TICKET}/return": row("ticket.work", WORK, writes=f"{MOVED} ticket_assignment"),
+    f"POST {TICKET}/pause": row("ticket.work", WORK, writes=f"{MOVED} ticket_clock"),
+    f"POST {TICKET}/resume": row("ticket.work", WORK, writes=f"{MOVED} ticket_clock"),
+    f"POST {TICKET}/arrive": row("ticket.work", WORK, writes=f"{MOVED} ticket_clock"),
+    f"POST {TICKET}/done": row("ticket.work", WORK, writes=f"{MOVED} ticket_assignment ticket_clock"),
+    f"POST {TICKET}/approval": row("ticket.work", WORK, status=202, writes="approval audit_entry idempotency"),
+    "POST /admin/v1/approvals/{approval_id}/decision #ticket work": row(
+        "staff.self", "13333333 44Y44YY 444", writes="approval ticket audit_entry"
+    ),
+    # Categories and rules are the company's: a role in one community reads them.
+    "GET /admin/v1/ticket-categories": row(
+        "ticket.read", "13333333 3YYY3YY oo3", Y="ticket_category grab_category",
+        admin="ticket_category grab_category b_ticket_category b",
+        neighbour="ticket_category grab_category b_ticket_category b", rival="c_ticket_category",
+    ),
+    "POST /admin/v1/ticket-categories": row(
+        "ticket.settings", "13333333 333334Y 4o3", status=201, writes="ticket_category audit_entry idempotency"
+    ),
+    "PUT /admin/v1/ticket-categories/{category_id}": row(
+        "ticket.settings", "13333333 333334Y 443", writes="ticket_category audit_entry"
+    ),
+    "POST /admin/v1/ticket-categories/{category_id}/withdraw": row(
+        "ticket.settings", "13333333 333334Y 443", writes="ticket_category audit_entry"
+    ),
+    f"GET {PLACE_PATH}/ticket-duty": row("ticket.read", "13333333 3YYY3YY 443"),
+    f"PUT {PLACE_PATH}/ticket-duty": row(
+        "ticket.settings", "13333333 33333YY 443", writes="ticket_duty audit_entry"
+    ),
+    f"POST {PLACE_PATH}/ticket-duty/exceptions": row(
+        "ticket.settings", "13333333 33333YY 443", status=201, writes="ticket_duty_exception audit_entry idempotency"
+    ),
+    "DELETE /admin/v1/ticket-duty-exceptions/{exception_id}": row(
+        "ticket.settings", "13333333 33333YY 443", writes="ticket_duty_exception audit_entry"
+    ),
+    f"GET {PLACE_PATH}/ticket-workers": row(
+        "ticket.read", "13333333 3YYY3YY 443",
+        Y="staff_engineer staff_service staff_manager staff_admin staff_unproven staff_second",
+    ),
+    f"PUT {PLACE_PATH}/ticket-workers/{{staff_id}}": row(
+        "ticket.settings", "13333333 33333YY 443", writes="ticket_skill ticket_patch audit_entry"
+    ),
+    "GET /admin/v1/ticket-handling": row("ticket.read", "13333333 3YYY3YY oo3"),
+    "PUT /admin/v1/ticket-handling": row(
+        "ticket.settings", "13333333 333334Y 4o3", writes="ticket_handling audit_entry"
+    ),
+    "GET /admin/v1/ticket-outages": row(
+        "ticket.read", "13333333 3YYY3YY oo3", Y="outage a", admin="outage a b_outage b", neighbour="b_outage b",
+    ),
+    f"POST {PLACE_PATH}/ticket-outages": row(
+        "ticket.dispatch", DESK, status=201, writes="ticket_outage audit_entry idempotency"
+    ),
+    f"POST {OUTAGE}/tickets": row(
+        "ticket.dispatch", DESK, writes=f"{MOVED} ticket_clock idempotency"
+    ),
+    f"POST {OUTAGE}/progress": row(
+        "ticket.dispatch", DESK, writes="ticket_outage_note outbox audit_entry idempotency"
+    ),
+    f"POST {OUTAGE}/end": row(
+        "ticket.dispatch", DESK, writes="ticket_outage ticket_outage_note outbox audit_entry"
+    ),
+    "GET /admin/v1/ticket-figures": row(
+        "ticket.figures", "13333333 333Y3YY 443", Y="building"
+    ),
+    "GET /admin/v1/ticket-figures.xlsx": row("ticket.figures", "13333333 333Y3YY 443"),
+    "GET /admin/v1/ticket-rules": row("ticket.read", "13333333 3YYY3YY oo3"),
+    "PUT /admin/v1/ticket-rules": row(
+        "ticket.settings", "13333333 333334Y 4o3", writes="ticket_rule audit_entry"
+    ),
+}  # fmt: skip
+
+BILL_DISPUTE = "/api/v1/bills/{bill_id}/dispute"
+CAUSES, POLICY = "/admin/v1/complaint-causes", "/admin/v1/complaint-policy"
+SENT = f"{MOVED} ticket_clock ticket_complaint idempotency"
+
+COMPLAINTS = {
+    "POST /api/v1/houses/{house_id}/complaints": row("resident", "1444YYY3 3333333 333", status=201, writes=SENT),
+    "POST /api/v1/houses/{house_id}/complaints #anonymous": row(
+        "resident", "1444YYY3 3333333 333", status=201, writes=f"{SENT} ticket_reporter"
+    ),
+    "GET /api/v1/houses/{house_id}/rating-tags": row("resident", "1444YYY3 3333333 333"),
+    # An anonymous one is its reporter's alone.
+    f"GET {MY_TICKET}/complaint": row("resident", "134444Y3 3333333 333"),
+    f"POST {MY_TICKET}/notes": row("resident", TIED, writes=MOVED),
+    f"POST {BILL_DISPUTE}": row("resident", "13444YY3 3333333 333", status=201, writes=f"{SENT} bill_dispute"),
+    f"GET {BILL_DISPUTE}": row("resident", "13444YY3 3333333 333"),
+    "POST /admin/v1/complaints": row("ticket.dispatch", DESK, status=201, writes=SENT),
+    "GET /admin/v1/complaints": row(
+        "ticket.read", "13333333 3YYY3YY oo3", Y="complaint a", admin="complaint a b_complaint b",
+        neighbour="b_complaint b", rival="c_complaint c",
+    ),
+    f"GET {TICKET}/complaint": row("ticket.read", "13333333 3YYY3YY 443", Y="complaint a"),
+    "GET /admin/v1/ticket-follow-ups": row("ticket.dispatch", "13333333 33Y33YY oo3"),
+    "GET /admin/v1/complaint-figures": row(
+        "ticket.read", "13333333 3YYY3YY oo3", Y="a", admin="a b", neighbour="b", rival="c"
+    ),
+    f"POST {TICKET}/caller": row("ticket.dispatch", DESK, writes="audit_entry"),
+    # A look is an administrator's: asked by one, allowed by another, for the one who asked.
+    f"POST {TICKET}/look": row(
+        "ticket.reveal", "13333333 333333Y 443", status=202, writes="approval audit_entry idempotency"
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision #ticket look": row(
+        "staff.self", "13333333 44444YY 444", writes=f"approval ticket_look {MOVED}"
+    ),
+    f"GET {TICKET}/reporter": row("ticket.reveal", "13333333 333333Y 443", writes="audit_entry"),
+    f"GET {TICKET}/reporter #look of another": row("ticket.reveal", "13333333 3333333 443"),
+    f"POST {TICKET}/classify": row("ticket.dispatch", DESK, writes=f"{MOVED} ticket_complaint ticket_clock"),
+    f"POST {TICKET}/contact": row("ticket.work", WORK, writes=f"{MOVED} ticket_clock"),
+    f"POST {TICKET}/answer": row(
+        "ticket.work", WORK, writes=f"{MOVED} ticket_assignment ticket_clock ticket_complaint"
+    ),
+    f"POST {TICKET}/desk-contact": row("ticket.dispatch", DESK, writes=f"{MOVED} ticket_clock"),
+    f"POST {TICKET}/desk-answer": row("ticket.dispatch", DESK, writes=f"{MOVED} ticket_clock ticket_complaint"),
+    f"POST {TICKET}/notes": row("ticket.dispatch", DESK, writes=MOVED),
+    f"POST {TICKET}/remarks": row("ticket.dispatch", DESK, writes=MOVED),
+    f"POST {TICKET}/cause": row("ticket.dispatch", DESK, writes=f"{MOVED} ticket_complaint"),
+    f"POST {TICKET}/rating-reply": row("ticket.dispatch", DESK, writes=f"{MOVED} ticket_rating_reply"),
+    # What holds for complaints is the company's.
+    f"GET {POLICY}": row("ticket.read", "13333333 3YYY3YY oo3"),
+    f"PUT {POLICY}": row("ticket.settings", "13333333 333334Y 4o3", writes="ticket_complaint_policy audit_entry"),
+    f"GET {CAUSES}": row("ticket.read", "13333333 3YYY3YY oo3"),
+    f"POST {CAUSES}": row(
+        "ticket.settings", "13333333 333334Y 4o3", status=201, writes="ticket_cause audit_entry idempotency"
+    ),
+    f"DELETE {CAUSES}/{{cause_id}}": row(
+        "ticket.settings", "13333333 333334Y 443", writes="ticket_cause audit_entry"
+    ),
+}  # fmt: skip
+
+STOCK = "/admin/v1/ticket-stock/{place_id}"
+READS = "13333333 3YYY3YY 443"
+TWO_OF_MANAGERS = "13333333 44444YY 444"
+STOCKED = "ticket_stock ticket_stock_movement audit_entry idempotency"
+
+REPAIRS = {
+    # Items and places of B are read by who works there.
+    "GET /admin/v1/ticket-prices": row(
+        "ticket.read", "13333333 3YYY3YY oo3", Y="repair_item a", admin="repair_item a b_repair_item b",
+        neighbour="b_repair_item b", rival="c_repair_item c",
+    ),
+    "POST /admin/v1/ticket-prices": row(
+        "ticket.price_propose", "13333333 33333YY 443", status=202, writes="approval audit_entry idempotency"
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision #ticket price": row(
+        "staff.self", TWO_OF_MANAGERS, writes="approval ticket_item ticket_price audit_entry"
+    ),
+    "POST /admin/v1/ticket-prices/{item_id}/withdraw": row(
+        "ticket.settings", "13333333 333334Y 443", writes="ticket_item audit_entry"
+    ),
+    "GET /admin/v1/ticket-stock": row(
+        "ticket.read", "13333333 3YYY3YY oo3", Y="repair_store repair_item a",
+        admin="repair_store repair_item a b_repair_store b_repair_item b",
+        neighbour="b_repair_store b_repair_item b", rival="c_repair_store c_repair_item c",
+    ),
+    "POST /admin/v1/ticket-stock": row(
+        "ticket.stock", DESK, status=201, writes="ticket_stock_place audit_entry idempotency"
+    ),
+    f"POST {STOCK}/receipts": row("ticket.stock", DESK, status=201, writes=STOCKED),
+    f"POST {STOCK}/transfers": row("ticket.stock", DESK, status=201, writes=STOCKED),
+    f"POST {STOCK}/returns": row("ticket.stock", DESK, status=201, writes=STOCKED),
+    f"POST {STOCK}/counts": row("ticket.stock", DESK, status=202, writes="approval audit_entry idempotency"),
+    "POST /admin/v1/approvals/{approval_id}/decision #stocktaking": row(
+        "staff.self", TWO_OF_MANAGERS, writes="approval ticket_stock ticket_stock_movement audit_entry"
+    ),
+    f"GET {STOCK}/movements": row("ticket.read", READS, Y="repair_item"),
+    # Who has it in hand quotes; the resident answers, or the desk for him.
+    f"POST {TICKET}/quote": row("ticket.work", WORK, writes=f"{MOVED} ticket_quote"),
+    f"POST {TICKET}/quote #in another's hands": row("ticket.work", "13333333 3333333 443"),
+    f"POST {TICKET}/agree": row("ticket.dispatch", DESK, writes=f"{MOVED} ticket_quote"),
+    f"POST {TICKET}/decline": row("ticket.dispatch", DESK, writes=f"{MOVED} ticket_quote"),
+    f"GET {TICKET}/quotes": row("ticket.read", READS, Y="repair_quote repair_item"),
+    f"POST {TICKET}/costs": row(
+        "ticket.work", WORK, status=201, writes="ticket_cost approval audit_entry idempotency"
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision #ticket cost": row(
+        "staff.self", TWO_OF_MANAGERS, writes="approval ticket_cost audit_entry"
+    ),
+    f"POST {TICKET}/waiver": row(
+        "ticket.waive_propose", DESK, status=202, writes="approval audit_entry idempotency"
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision #ticket waiver": row(
+        "staff.self", TWO_OF_MANAGERS, writes="approval ticket_quote posting audit_entry"
+    ),
+    f"POST {TICKET}/signature": row("ticket.dispatch", DESK, writes="audit_entry"),
+    f"GET {MY_TICKET}/quotes": row("resident", TIED, Y="repair_quote repair_item"),
+    f"POST {MY_TICKET}/agree": row("resident", TIED, writes=f"{MOVED} ticket_quote"),
+    f"POST {MY_TICKET}/decline": row("resident", TIED, writes=f"{MOVED} ticket_quote"),
+    f"POST {MY_TICKET}/payments": row(
+        "resident", TIED, status=201,
+        writes="payment_order payment_line payment_hold payment_attempt audit_entry idempotency",
+    ),
+}  # fmt: skip
+
+ENTERED = "device_event visitor_pass visitor_entry outbox"
+GATES = {
+    "POST /device/v1/visitor-scans": row("device", "1333333Y 3333333 333", writes=ENTERED),
+    "POST /device/v1/visitor-digits": row("device", "1333333Y 3333333 333", writes=ENTERED),
+    "POST /device/v1/visitor-events": row("device", "1333333Y 3333333 333", writes=ENTERED),
+    "GET /device/v1/visitor-bundle": row("device", "1333333Y 3333333 333", writes="audit_entry"),
+    # The token names the pass by its id, in bytes; no house, no name.
+    "GET /api/v1/visitor-passes/{pass_id}/code": row("resident", "13444YY3 3333333 333"),
+    "GET /api/v1/visitor-passes/{pass_id}/code.png": row("resident", "13444YY3 3333333 333"),
+    "GET /api/v1/houses/{house_id}/door-code": row("resident", "1444YYY3 3333333 333"),
+    "GET /admin/v1/visitor-conflicts": row(
+        "visitor.conflicts", "13333333 Y3Y33YY YY3", Y="a", admin="a b", neighbour="b", rival="c"
+    ),
+    "POST /admin/v1/visitor-conflicts/{conflict_id}/settle": row(
+        "visitor.conflicts", "13333333 Y3Y33YY 443", writes="visitor_conflict audit_entry"
+    ),
+    "POST /admin/v1/communities/{community_id}/visitor-keys/distrust": row(
+        "visitor.keys", "13333333 333333Y 443", writes="visitor_key visitor_gate_change audit_entry idempotency"
+    ),
+}  # fmt: skip
+
+HOUSE, PASS, COMMUNITY = (
+    "/api/v1/houses/{house_id}", "/api/v1/visitor-passes/{pass_id}", "/admin/v1/communities/{community_id}"
+)  # fmt: skip
+TOLD = "message_intent inbox_message outbox"
+VISITORS = {
+    # Whoever lives in the house, tenants too; of passes and permits a tenant reaches the tenant's own alone.
+    f"GET {HOUSE}/visitor-options": row("resident", "1444YYY3 3333333 333", Y="gate"),
+    f"GET {HOUSE}/visitor-passes": row(
+        "resident", "1444YYY3 3333333 333", Y="pass lease_pass house", tenant="lease_pass house"
+    ),
+    f"GET {PASS}": row("resident", "13444YY3 3333333 333", Y="pass house"),
+    f"GET {PASS} #the tenant's own": row("resident", "1344YYY3 3333333 333", Y="lease_pass house"),
+    f"POST {HOUSE}/visitor-passes": row(
+        "resident", "1444YYY3 3333333 333", status=201, writes="visitor_pass idempotency"
+    ),
+    f"POST {PASS}/submit": row("resident", "13444YY3 3333333 333", writes="visitor_pass"),
+    f"POST {PASS}/cancel": row("resident", "13444YY3 3333333 333", writes="visitor_pass visitor_gate_change"),
+    f"POST {PASS}/codes": row("resident", "13444YY3 3333333 333", writes="visitor_code"),
+    f"GET {HOUSE}/visits": row("resident", "1444oYY3 3333333 333", Y="visit"),
+    "GET /api/v1/walk-ins": row("resident", "13ooYYY3 3333333 333", Y="walk_in", stranger="next_walk_in"),
+    "POST /api/v1/walk-ins/{walk_in_id}/answer": row("resident", "1344YYY3 3333333 333", writes="visitor_walk_in"),
+    "GET /api/v1/goods-permits": row("resident", "13oooYY3 3333333 333", Y="permit", stranger="next_permit"),
+    f"POST {HOUSE}/goods-permits": row(
+        "resident", "1444YYY3 3333333 333", status=201, writes="goods_permit approval audit_entry idempotency"
+    ),
+    "POST /api/v1/goods-permits/{permit_id}/cancel": row("resident", "13444YY3 3333333 333", writes="goods_permit"),
+    f"PUT {HOUSE}/door-pass": row("resident", "1444YYY3 3333333 333", writes="resident_pass"),
+    f"GET {COMMUNITY}/visitor-rule": row("visitor.read", "13333333 Y3YY3YY 443"),
+    f"PUT {COMMUNITY}/visitor-rule": row("visitor.edit", "13333333 33333YY 443", writes="visitor_rule audit_entry"),
+    f"GET {COMMUNITY}/visitor-passes": row(
+        "visitor.read", "13333333 Y3YY3YY 443", Y="pass lease_pass next_pass"
+    ),
+    "POST /admin/v1/visitor-passes/{pass_id}/revoke": row(
+        "visitor.revoke", "13333333 33Y33YY 443", writes=f"visitor_pass visitor_gate_change audit_entry {TOLD}"
+    ),
+    f"GET {COMMUNITY}/visitor-bans": row("visitor.ban", "13333333 33Y33YY 443", Y="ban"),
+    f"POST {COMMUNITY}/visitor-bans": row(
+        "visitor.ban", "13333333 33Y33YY 443", status=201,
+        writes="visitor_ban visitor_gate_change audit_entry idempotency",
+    ),
+    "POST /admin/v1/visitor-bans/{ban_id}/lift": row(
+        "visitor.ban", "13333333 33Y33YY 443", writes="visitor_ban visitor_gate_change audit_entry"
+    ),
+    f"GET {COMMUNITY}/visitor-gates": row("visitor.guard", "13333333 Y3Y33YY 443", Y="gate"),
+    "POST /admin/v1/visitor-gates/{gate_id}/admissions": row(
+        "visitor.guard", "13333333 Y3Y33YY 443", status=201,
+        writes="visitor_pass visitor_gate_change visitor_entry device_command audit_entry outbox idempotency",
+    ),
+    "POST /admin/v1/visitor-gates/{gate_id}/walk-ins": row(
+        "visitor.guard", "13333333 Y3Y33YY 443", status=201, writes=f"visitor_walk_in {TOLD} idempotency"
+    ),
+    f"GET {COMMUNITY}/walk-ins": row("visitor.guard", "13333333 Y3Y33YY 443", Y="walk_in next_walk_in"),
+    "POST /admin/v1/walk-ins/{walk_in_id}/decision": row(
+        "visitor.guard", "13333333 Y3Y33YY 443",
+        writes="visitor_walk_in visitor_entry device_command audit_entry outbox",
+    ),
+    f"GET {COMMUNITY}/visitor-entries": row("visitor.read", "13333333 Y3YY3YY 443", Y="visit next_visit"),
+    "POST /admin/v1/visitor-entries/{entry_id}/check-out": row(
+        "visitor.guard", "13333333 Y3Y33YY 443", writes="visitor_entry"
+    ),
+    f"GET {COMMUNITY}/goods-permits": row("visitor.guard", "13333333 Y3Y33YY 443", Y="permit next_permit"),
+    "POST /admin/v1/goods-permits/{permit_id}/check-off": row(
+        "visitor.guard", "13333333 Y3Y33YY 443", writes="goods_permit audit_entry"
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision #visitor pass": row(
+        "staff.self", "13333333 44Y44YY 444", writes=f"approval visitor_pass audit_entry {TOLD}"
+    ),
+    "POST /admin/v1/approvals/{approval_id}/decision #visitor goods": row(
+        "staff.self", "13333333 44Y44YY 444", writes=f"approval goods_permit audit_entry {TOLD}"
+    ),
+}  # fmt: skip
+
 MATRIX: Mapping[str, Row] = {
     **SYSTEM, **RESIDENTS, **PREPAID, **OWN_ACCOUNT, **STAFF, **PROPERTY, **ROSTER, **FEES, **MESSAGES, **PAYMENTS,
     **COUNTER, **RECONCILIATION, **REFUNDS, **DEVICES, **PARKING,
-    **PARKING_CARDS, **PARKING_SPACES,
+    **PARKING_CARDS, **PARKING_SPACES, **TICKETS, **COMPLAINTS, **REPAIRS, **GATES, **VISITORS,
 }  # fmt: skip

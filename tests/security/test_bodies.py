@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -77,7 +78,7 @@ async def test_a_query_parameter_that_is_not_in_the_schema_is_refused(world: Wor
     prepared = await REQUESTS[key](world, who)
     joint = "&" if "?" in prepared.path else "?"
     for extra in ("admin=true", "person_id=1"):
-        sent = Prepared(f"{prepared.path}{joint}{extra}", prepared.body, prepared.raw, prepared.token)
+        sent = replace(prepared, path=f"{prepared.path}{joint}{extra}")
         await refused(world, key, who, sent, 400, 422)
 
 
@@ -96,7 +97,7 @@ async def test_the_companys_own_id_is_no_community(world: World, key: str) -> No
     who = world.who["admin"]
     prepared = await REQUESTS[key](world, who)
     path = prepared.path.replace(str(world.a.id), str(world.a.company_id))
-    await refused(world, key, who, Prepared(path, prepared.body, prepared.raw), 404)
+    await refused(world, key, who, replace(prepared, path=path, token=None), 404)
 
 
 def _with(name: str, value: Callable[[World], object], *, wrap: bool = False) -> Callable[[World, Prepared], Prepared]:
@@ -156,6 +157,21 @@ FOREIGN_IDS = [
     ("POST /api/v1/houses/{house_id}/visitor-vehicles", "owner", "lot_id", named("b_lot"), 404),
     ("POST /api/v1/houses/{house_id}/visitor-vehicles", "owner", "lot_id", named("c_lot"), 404),
     ("POST /api/v1/houses/{house_id}/visitor-vehicles", "owner", "lot_id", UNKNOWN, 404),
+    ("POST /api/v1/houses/{house_id}/visitor-passes", "owner", "gate_ids", named("b_gate"), 404),
+    ("POST /api/v1/houses/{house_id}/visitor-passes", "owner", "gate_ids", named("c_gate"), 404),
+    ("POST /api/v1/houses/{house_id}/visitor-passes", "owner", "gate_ids", UNKNOWN, 404),
+    ("POST /admin/v1/visitor-gates/{gate_id}/admissions", "admin", "pass_id", named("b_pass"), 404),
+    ("POST /admin/v1/visitor-gates/{gate_id}/admissions", "admin", "pass_id", named("c_pass"), 404),
+    ("POST /admin/v1/visitor-gates/{gate_id}/admissions", "admin", "pass_id", UNKNOWN, 404),
+    ("POST /admin/v1/visitor-gates/{gate_id}/walk-ins", "admin", "house_id", named("b_house"), 404),
+    ("POST /admin/v1/visitor-gates/{gate_id}/walk-ins", "admin", "house_id", named("c_house"), 404),
+    ("POST /admin/v1/visitor-gates/{gate_id}/walk-ins", "admin", "house_id", UNKNOWN, 404),
+    ("POST /admin/v1/goods-permits/{permit_id}/check-off", "admin", "gate_id", named("b_gate"), 404),
+    ("POST /admin/v1/goods-permits/{permit_id}/check-off", "admin", "gate_id", named("c_gate"), 404),
+    ("POST /admin/v1/goods-permits/{permit_id}/check-off", "admin", "gate_id", UNKNOWN, 404),
+    ("POST /api/v1/visitor-passes/{pass_id}/codes", "owner", "gate_id", named("b_gate"), 404),
+    ("POST /api/v1/visitor-passes/{pass_id}/codes", "owner", "gate_id", named("c_gate"), 404),
+    ("POST /api/v1/visitor-passes/{pass_id}/codes", "owner", "gate_id", UNKNOWN, 404),
     ("POST /admin/v1/parking-lots/{lot_id}/lanes/{lane_id}/open", "guard", "session_id", named("b_stay"), 404),
     ("POST /admin/v1/parking-lots/{lot_id}/lanes/{lane_id}/open", "admin", "session_id", named("b_stay"), 404),
     ("POST /admin/v1/parking-lots/{lot_id}/lanes/{lane_id}/open", "admin", "session_id", UNKNOWN, 404),
@@ -193,6 +209,63 @@ FOREIGN_IDS = [
     ("POST /api/v1/parking-coupons", "owner", "lot_id", named("b_lot"), 404),
     ("POST /api/v1/parking-coupons", "owner", "lot_id", named("c_lot"), 404),
     ("POST /api/v1/parking-coupons", "owner", "lot_id", UNKNOWN, 404),
+    ("POST /api/v1/houses/{house_id}/tickets", "owner", "category_id", named("b_ticket_category"), 404),
+    ("POST /api/v1/houses/{house_id}/tickets", "owner", "category_id", named("c_ticket_category"), 404),
+    ("POST /api/v1/houses/{house_id}/tickets", "owner", "category_id", UNKNOWN, 404),
+    ("POST /admin/v1/tickets/{ticket_id}/triage", "admin", "category_id", named("b_ticket_category"), 404),
+    ("POST /admin/v1/tickets/{ticket_id}/triage", "admin", "category_id", named("c_ticket_category"), 404),
+    ("POST /admin/v1/tickets/{ticket_id}/triage", "admin", "category_id", UNKNOWN, 404),
+    ("POST /admin/v1/tickets/{ticket_id}/merge", "admin", "into_id", named("b_ticket"), 404),
+    ("POST /admin/v1/tickets/{ticket_id}/merge", "admin", "into_id", named("c_ticket"), 404),
+    ("POST /admin/v1/tickets/{ticket_id}/merge", "admin", "into_id", UNKNOWN, 404),
+    ("POST /admin/v1/tickets/{ticket_id}/assign", "admin", "staff_id", named("staff_neighbour"), 404),
+    ("POST /admin/v1/tickets/{ticket_id}/assign", "admin", "staff_id", named("staff_rival"), 404),
+    ("POST /admin/v1/tickets/{ticket_id}/assign", "admin", "staff_id", UNKNOWN, 404),
+    ("POST /admin/v1/tickets/{ticket_id}/transfer", "admin", "staff_id", named("staff_neighbour"), 404),
+    ("POST /admin/v1/tickets/{ticket_id}/transfer", "admin", "staff_id", named("staff_rival"), 404),
+    ("POST /admin/v1/tickets/{ticket_id}/transfer", "admin", "staff_id", UNKNOWN, 404),
+    ("POST /api/v1/houses/{house_id}/complaints", "owner", "category_id", named("c_ticket_category"), 404),
+    ("POST /api/v1/houses/{house_id}/complaints", "owner", "category_id", UNKNOWN, 404),
+    ("POST /admin/v1/complaints", "manager", "community_id", named("b"), 404),
+    ("POST /admin/v1/complaints", "admin", "community_id", named("c"), 404),
+    ("POST /admin/v1/complaints", "admin", "community_id", COMPANY, 404),
+    ("POST /admin/v1/complaints", "admin", "community_id", UNKNOWN, 404),
+    ("POST /admin/v1/complaints", "admin", "house_id", named("b_house"), 404),
+    ("POST /admin/v1/complaints", "admin", "house_id", named("c_house"), 404),
+    ("POST /admin/v1/complaints", "admin", "house_id", UNKNOWN, 404),
+    ("POST /admin/v1/complaints", "admin", "category_id", named("b_ticket_category"), 404),
+    ("POST /admin/v1/complaints", "admin", "category_id", named("c_complaint_category"), 404),
+    ("POST /admin/v1/complaints", "admin", "category_id", UNKNOWN, 404),
+    ("POST /admin/v1/tickets/{ticket_id}/cause", "admin", "cause_id", named("c_complaint_category_cause"), 404),
+    ("POST /admin/v1/tickets/{ticket_id}/cause", "admin", "cause_id", UNKNOWN, 404),
+    ("PUT /admin/v1/complaint-policy", "admin", "dispute_category_id", named("c_complaint_category"), 404),
+    ("PUT /admin/v1/complaint-policy", "admin", "dispute_category_id", UNKNOWN, 404),
+    ("POST /admin/v1/ticket-prices", "admin", "community_id", named("c"), 404),
+    ("POST /admin/v1/ticket-prices", "admin", "community_id", UNKNOWN, 404),
+    ("POST /admin/v1/ticket-stock", "admin", "community_id", named("c"), 404),
+    ("POST /admin/v1/ticket-stock", "admin", "community_id", COMPANY, 404),
+    ("POST /admin/v1/ticket-stock", "admin", "community_id", UNKNOWN, 404),
+    ("POST /admin/v1/ticket-stock", "admin", "staff_id", named("staff_neighbour"), 404),
+    ("POST /admin/v1/ticket-stock", "admin", "staff_id", named("staff_rival"), 404),
+    ("POST /admin/v1/ticket-stock", "admin", "staff_id", UNKNOWN, 404),
+    ("POST /admin/v1/ticket-stock/{place_id}/receipts", "admin", "item_id", named("b_repair_item"), 404),
+    ("POST /admin/v1/ticket-stock/{place_id}/receipts", "admin", "item_id", named("c_repair_item"), 404),
+    ("POST /admin/v1/ticket-stock/{place_id}/receipts", "admin", "item_id", UNKNOWN, 404),
+    ("POST /admin/v1/ticket-stock/{place_id}/transfers", "admin", "to_id", named("b_repair_store"), 404),
+    ("POST /admin/v1/ticket-stock/{place_id}/transfers", "admin", "to_id", named("c_repair_store"), 404),
+    ("POST /admin/v1/ticket-stock/{place_id}/transfers", "admin", "to_id", UNKNOWN, 404),
+    ("POST /admin/v1/ticket-stock/{place_id}/transfers", "admin", "item_id", named("b_repair_item"), 404),
+    ("POST /admin/v1/ticket-stock/{place_id}/transfers", "admin", "item_id", UNKNOWN, 404),
+    ("POST /admin/v1/ticket-stock/{place_id}/returns", "admin", "ticket_id", named("b_ticket"), 404),
+    ("POST /admin/v1/ticket-stock/{place_id}/returns", "admin", "ticket_id", named("c_ticket"), 404),
+    ("POST /admin/v1/ticket-stock/{place_id}/returns", "admin", "ticket_id", UNKNOWN, 404),
+    ("POST /admin/v1/ticket-stock/{place_id}/returns", "admin", "item_id", named("b_repair_item"), 404),
+    ("POST /admin/v1/ticket-stock/{place_id}/returns", "admin", "item_id", UNKNOWN, 404),
+    ("POST /admin/v1/ticket-categories", "admin", "community_id", named("c"), 404),
+    ("POST /admin/v1/ticket-categories", "admin", "community_id", COMPANY, 404),
+    ("POST /admin/v1/ticket-categories", "admin", "community_id", UNKNOWN, 404),
+    ("POST /admin/v1/ticket-categories", "admin", "parent_id", named("c_ticket_category"), 404),
+    ("POST /admin/v1/ticket-categories", "admin", "parent_id", UNKNOWN, 404),
     ("POST /admin/v1/billing-runs", "manager", "item_id", named("b_item"), 404),
     ("POST /admin/v1/billing-runs", "admin", "item_id", named("c_item"), 404),
     ("POST /admin/v1/billing-runs", "admin", "item_id", UNKNOWN, 404),
@@ -227,6 +300,93 @@ FOREIGN_IDS = [
     ("POST /admin/v1/counter/deposits", "manager", "shift_id", named("b_shift"), 404),
     ("POST /admin/v1/counter/deposits", "admin", "shift_id", named("c_shift"), 404),
     ("POST /admin/v1/counter/deposits", "admin", "shift_id", UNKNOWN, 404),
+    ("POST /api/v1/houses/{house_id}/tickets", "owner", "building_id", named("b_building"), 404),
+    ("POST /api/v1/houses/{house_id}/tickets", "owner", "building_id", named("c_building"), 404),
+    ("POST /api/v1/houses/{house_id}/tickets", "owner", "building_id", UNKNOWN, 404),
+    ("POST /api/v1/houses/{house_id}/complaints", "owner", "media_ids", named("second_photo"), 422),
+    ("POST /api/v1/houses/{house_id}/complaints", "owner", "media_ids", UNKNOWN, 422),
+    ("POST /api/v1/houses/{house_id}/tickets", "owner", "media_ids", named("second_photo"), 422),
+    ("POST /api/v1/houses/{house_id}/tickets", "owner", "media_ids", UNKNOWN, 422),
+    ("POST /api/v1/tickets/{ticket_id}/reopen", "owner", "media_ids", named("second_photo"), 422),
+    ("POST /api/v1/tickets/{ticket_id}/reopen", "owner", "media_ids", UNKNOWN, 422),
+    ("POST /admin/v1/tickets/{ticket_id}/arrive", "engineer", "media_ids", named("second_photo"), 422),
+    ("POST /admin/v1/tickets/{ticket_id}/arrive", "engineer", "media_ids", UNKNOWN, 422),
+    ("POST /admin/v1/tickets/{ticket_id}/done", "engineer", "media_ids", named("second_photo"), 422),
+    ("POST /admin/v1/tickets/{ticket_id}/done", "engineer", "media_ids", UNKNOWN, 422),
+    ("POST /admin/v1/tickets/{ticket_id}/return", "engineer", "media_ids", named("second_photo"), 422),
+    ("POST /admin/v1/tickets/{ticket_id}/return", "engineer", "media_ids", UNKNOWN, 422),
+    ("POST /admin/v1/tickets/{ticket_id}/pause", "engineer", "media_ids", named("second_photo"), 422),
+    ("POST /admin/v1/tickets/{ticket_id}/pause", "engineer", "media_ids", UNKNOWN, 422),
+    ("POST /admin/v1/tickets/{ticket_id}/hold", "admin", "media_ids", named("second_photo"), 422),
+    ("POST /admin/v1/tickets/{ticket_id}/hold", "admin", "media_ids", UNKNOWN, 422),
+    (
+        "POST /admin/v1/communities/{community_id}/ticket-outages",
+        "admin",
+        "category_id",
+        named("b_ticket_category"),
+        404,
+    ),
+    (
+        "POST /admin/v1/communities/{community_id}/ticket-outages",
+        "admin",
+        "category_id",
+        named("c_ticket_category"),
+        404,
+    ),
+    ("POST /admin/v1/communities/{community_id}/ticket-outages", "admin", "category_id", UNKNOWN, 404),
+    ("POST /admin/v1/communities/{community_id}/ticket-outages", "admin", "building_id", named("b_building"), 404),
+    ("POST /admin/v1/communities/{community_id}/ticket-outages", "admin", "building_id", named("c_building"), 404),
+    ("POST /admin/v1/communities/{community_id}/ticket-outages", "admin", "building_id", UNKNOWN, 404),
+    ("POST /admin/v1/ticket-outages/{outage_id}/tickets", "admin", "ticket_ids", named("b_ticket"), 404),
+    ("POST /admin/v1/ticket-outages/{outage_id}/tickets", "admin", "ticket_ids", named("c_ticket"), 404),
+    ("POST /admin/v1/ticket-outages/{outage_id}/tickets", "admin", "ticket_ids", UNKNOWN, 404),
+    (
+        "POST /admin/v1/communities/{community_id}/ticket-duty/exceptions",
+        "admin",
+        "staff_id",
+        named("staff_neighbour"),
+        404,
+    ),
+    (
+        "POST /admin/v1/communities/{community_id}/ticket-duty/exceptions",
+        "admin",
+        "staff_id",
+        named("staff_rival"),
+        404,
+    ),
+    ("POST /admin/v1/communities/{community_id}/ticket-duty/exceptions", "admin", "staff_id", UNKNOWN, 404),
+    (
+        "PUT /admin/v1/communities/{community_id}/ticket-workers/{staff_id}",
+        "admin",
+        "category_ids",
+        named("b_ticket_category"),
+        404,
+    ),
+    (
+        "PUT /admin/v1/communities/{community_id}/ticket-workers/{staff_id}",
+        "admin",
+        "category_ids",
+        named("c_ticket_category"),
+        404,
+    ),
+    ("PUT /admin/v1/communities/{community_id}/ticket-workers/{staff_id}", "admin", "category_ids", UNKNOWN, 404),
+    (
+        "PUT /admin/v1/communities/{community_id}/ticket-workers/{staff_id}",
+        "admin",
+        "building_ids",
+        named("b_building"),
+        404,
+    ),
+    (
+        "PUT /admin/v1/communities/{community_id}/ticket-workers/{staff_id}",
+        "admin",
+        "building_ids",
+        named("c_building"),
+        404,
+    ),
+    ("PUT /admin/v1/communities/{community_id}/ticket-workers/{staff_id}", "admin", "building_ids", UNKNOWN, 404),
+    ("PUT /admin/v1/ticket-handling", "admin", "category_id", named("c_ticket_category"), 404),
+    ("PUT /admin/v1/ticket-handling", "admin", "category_id", UNKNOWN, 404),
 ]
 
 
@@ -237,7 +397,8 @@ async def test_foreign_and_unknown_ids_in_bodies_are_refused_alike(
     who = world.who[name]
     prepared = _with(field, value, wrap=field.endswith("_ids"))(world, await REQUESTS[key](world, who))
     error = await refused(world, key, who, prepared, status)
-    assert error["code"] == ("not_found" if status == 404 else "house_unclear")
+    refused_as = "media_unusable" if field == "media_ids" else "house_unclear"
+    assert error["code"] == ("not_found" if status == 404 else refused_as)
 
 
 async def test_a_foreign_message_is_not_sent_again(world: World) -> None:
@@ -265,6 +426,11 @@ async def test_a_foreign_message_is_not_sent_again(world: World) -> None:
         ("/admin/v1/counter/due?house_id={c_house}", "admin", 200),
         ("/admin/v1/counter/due?person_id={b_person}", "manager", 200),
         ("/admin/v1/counter/due?person_id={c_person}", "admin", 200),
+        ("/admin/v1/tickets?house_id={b_house}", "manager", 200),
+        ("/admin/v1/tickets?category_id={c_ticket_category}", "admin", 200),
+        ("/admin/v1/tickets?staff_id={staff_rival}", "admin", 200),
+        ("/admin/v1/ticket-figures?starts_on=2026-09-01&ends_on=2026-10-01&community_id={b}", "manager", 404),
+        ("/admin/v1/ticket-figures?starts_on=2026-09-01&ends_on=2026-10-01&community_id={c}", "admin", 404),
         ("/admin/v1/bills?house_id={b_house}", "manager", 200),
         ("/admin/v1/bills?house_id={c_house}", "admin", 200),
         ("/admin/v1/audit?actor_id={staff_rival}", "admin", 200),

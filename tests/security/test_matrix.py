@@ -5,6 +5,7 @@ leave behind cannot blur what a list should show.
 """
 
 import re
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -13,36 +14,50 @@ from backend.composition import ROUTES
 from backend.kernel.http import Route
 from tests.conftest import Answered
 from tests.security import (
+    requests_complaints,
     requests_counter,
     requests_devices,
+    requests_gates,
     requests_lanes,
+    requests_media,
     requests_money,
     requests_parking,
     requests_parking_cards,
     requests_prepaid,
     requests_reconcile,
     requests_refunds,
+    requests_repairs,
     requests_resident,
     requests_staff,
     requests_tariffs,
+    requests_ticket_dispatch,
+    requests_tickets,
+    requests_visitors,
 )
 from tests.security.matrix import COLUMNS, MATRIX, Row
 from tests.security.prepared import REQUESTS, Prepared
 from tests.security.world import PRINCIPALS, SIDES, Who, World
 
 REGISTERED = (
+    requests_complaints,
     requests_counter,
     requests_devices,
+    requests_gates,
     requests_lanes,
+    requests_media,
     requests_money,
     requests_parking,
     requests_parking_cards,
     requests_prepaid,
     requests_reconcile,
     requests_refunds,
+    requests_repairs,
     requests_resident,
     requests_staff,
     requests_tariffs,
+    requests_ticket_dispatch,
+    requests_tickets,
+    requests_visitors,
 )
 DENIED = {"1": 401, "3": 403, "4": 404}
 BY_KEY = {f"{route.method} {route.path}": route for route in ROUTES}
@@ -128,7 +143,7 @@ async def test_each_principal_gets_what_the_table_says(world: World, key: str) -
         who, may = world.who[name], MATRIX[key].cells[name] in "Yo"
         # What was only refused is still there for the next one to be refused.
         prepared = refused if refused is not None and not may else await REQUESTS[key](world, who)
-        refused = None if may or "own proposal" in key else Prepared(prepared.path, prepared.body, prepared.raw)
+        refused = None if may or "own proposal" in key else replace(prepared, token=None)
         await world.witness.take()
         wrong += [f"{name}: {problem}" for problem in await problems_of_cell(world, key, who, prepared)]
     assert not wrong, key + "\n" + "\n".join(wrong)
@@ -167,7 +182,7 @@ async def test_unknown_and_malformed_ids_answer_like_foreign_ones(world: World, 
         foreign = (await ask(world, route, await REQUESTS[key](world, foreigner), foreigner)).json
     await world.witness.take()
     for path in _strange_paths(route, prepared.path):
-        sent = Prepared(path, prepared.body, prepared.raw, prepared.token)
+        sent = replace(prepared, path=path)
         answer = await ask(world, route, sent, who)
         assert answer.status == 404, (path, answer.status, answer.body)
         told = answer.json

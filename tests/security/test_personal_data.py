@@ -15,8 +15,10 @@ from backend.kernel import failpoints, log, passwords
 from backend.kernel.audit import SYSTEM
 from backend.kernel.crypto import Context, SealError
 from backend.kernel.resources import Resources
+from backend.visitors import short_codes
+from backend.visitors.states import BanKind
 from backend.wechat import apps
-from tests import factories, factories_payments
+from tests import factories, factories_parking, factories_payments, factories_visitors
 from tests.conftest import Client, Sandbox
 from tests.factories_messaging import work_due
 from tests.factories_roster import row, workbook
@@ -130,16 +132,42 @@ async def test_a_dump_of_the_database_holds_no_name_and_no_phone(
     assert await res.db.fetchval("SELECT count(*) FROM outbox WHERE state = 'PARKED'") == 0
 
 
+async def test_a_dump_of_the_database_holds_nothing_of_visitors(res: Resources, urls: Urls) -> None:
+    """Through an invitation with a car, six digits, an entry, a walk-in, goods that leave, and a ban."""
+    yard = await factories_visitors.yard(res)
+    lot = await factories_parking.lot(res, yard.place)
+    await res.db.execute("UPDATE parking_lot SET visitors_per_day = 1")
+    made = await yard.invite(plate="粤B77771", lot_id=lot.id)
+    code = await res.db.transact(
+        lambda tx: short_codes.give(
+            tx, keyring=res.keyring, pass_id=made.id, gate_id=yard.gate_id, on=tx.today, scope=yard.scope
+        )
+    )  # fmt: skip
+    await yard.redeem(made.id)
+    await yard.register()
+    await yard.permit(approved=False)
+    await yard.ban(BanKind.ID_NUMBER, "440301199001010017")
+    await factories_parking.work_all(res)
+    secrets = (factories_visitors.NAME, factories_visitors.PHONE, "粤B77771", "王师傅", "赵师傅", "440301199001010017")
+    assert len(code) == 6 and found_in(await dump(urls.admin), secrets) == []
+
+
 async def test_every_sealed_column_opens_in_its_own_row_alone(res: Resources, urls: Urls) -> None:
     """Swapped between two rows, or between two columns of a row, a sealed text does not open."""
     connection = await asyncpg.connect(urls.admin)
     columns = [tuple(record) for record in await connection.fetch(SEALED_COLUMNS)]
     await connection.close()
     assert {f"{table}.{column}" for table, column in columns} == {
-        "device.previous_sealed", "device.secret_sealed", "device_event.body_sealed", "parking_session.plate_sealed",
+        "device.previous_sealed", "device.secret_sealed", "device_event.body_sealed", "goods_permit.name_sealed",
+        "goods_permit.plate_sealed", "parking_session.plate_sealed",
         "parking_vehicle.plate_sealed", "merchant.api_v3_key_sealed",
         "merchant.private_key_sealed", "person.name_sealed", "person.phone_sealed",
-        "refund.redirect_sealed", "staff.totp_pending_sealed", "staff.totp_secret_sealed", "wechat_app.secret_sealed",
+        "refund.redirect_sealed", "staff.totp_pending_sealed", "staff.totp_secret_sealed",
+        "ticket_complaint.caller_name_sealed", "ticket_complaint.caller_phone_sealed",
+        "ticket_signature.signature_sealed", "visitor_ban.value_sealed",
+        "visitor_code.code_sealed", "visitor_key.private_sealed", "visitor_pass.name_sealed",
+        "visitor_pass.phone_sealed", "visitor_pass.plate_sealed", "visitor_walk_in.name_sealed",
+        "visitor_walk_in.phone_sealed", "visitor_walk_in.plate_sealed", "wechat_app.secret_sealed",
         "wechat_user.session_key_sealed",
     }  # fmt: skip
     one, other, ring = uuid4(), uuid4(), res.keyring

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from uuid import UUID
 
+from backend.devices.states import Kind as DeviceKind
 from backend.fees import prices
 from backend.fees.plan import Liable
 from backend.kernel import approvals, audit
@@ -23,6 +24,14 @@ from backend.kernel.resources import Resources
 from backend.messaging import templates
 from backend.messaging.templates import Channel
 from backend.property import applications, houses
+from backend.tickets import machine
+from backend.tickets.complaints.policy import Policy
+from backend.tickets.moves import Move
+from backend.tickets.states import Role
+from backend.tickets.step import Asked
+from backend.tickets.step import Who as Mover
+from backend.visitors.passes import Redeemed
+from backend.visitors.states import BanKind
 from backend.wechat import apps
 from backend.wechat.apps import AppKind
 from payments import merchants, orders
@@ -33,15 +42,20 @@ from tests import (
     factories,
     factories_cards,
     factories_devices,
+    factories_duty,
     factories_fees,
+    factories_media,
     factories_parking,
     factories_payments,
+    factories_repairs,
     factories_shops,
+    factories_tickets,
     vectors,
 )
 from tests.conftest import Client, Sandbox
 from tests.factories import Community
 from tests.factories_parking import Lot
+from tests.factories_visitors import Yard
 from tests.security.witness import Witness
 
 MINI, OFFICIAL, RIVAL_MINI = factories.APPID, "wx0ff1c1a1acc00047", "wx0ff1c1a1acc00999"
@@ -146,6 +160,9 @@ async def build(res: Resources, client: Client, sandbox: Sandbox) -> World:
     await _approvals(world)
     await _roster(world)
     await _parking(world)
+    await _tickets(world)
+    await _repairs(world)
+    await _visitors(world)
     return world
 
 
@@ -388,6 +405,36 @@ async def _messages(world: World) -> None:
         await res.db.transact(mark)
 
 
+def yard(world: World, prefix: str = "", *, inviter: str | None = None) -> Yard:
+    """The gate of the community that a house (`house`, `next_house`, `b_house`, `c_house`) lies in, and who invites."""
+    letter = prefix[0] if prefix in ("b_", "c_") else "a"
+    gate = world.ids[{"a": "gate", "b": "b_gate", "c": "c_gate"}[letter]]
+    who = world.who[inviter or {"": "owner", "next_": "stranger", "b_": "b_person", "c_": "c_person"}[prefix]]
+    assert who.id is not None and who.wechat_user_id is not None
+    person = factories.Person(who.id, who.wechat_user_id, who.openid or "", who.token or "")
+    guard = factories.Staff(world.who["c_second" if letter == "c" else "guard"].id or UUID(int=0), "")
+    return Yard(world.res, world.places[letter], world.ids[f"{prefix}house"], person, gate, gate, guard, guard)
+
+
+async def _visitors(world: World) -> None:
+    """A gate at each place; of each house a pass, a visit, a visitor at the gate and goods that may leave; bans."""
+    for prefix, letter, side in (("", "a", "ours"), ("b_", "b", "b"), ("c_", "c", "c")):
+        made = await factories_devices.device(world.res, world.places[letter], DeviceKind.GATE, name="南门")
+        world.name(f"{prefix}gate", made.id, side)
+    for prefix, side in (("", "house"), ("next_", "next"), ("b_", "b"), ("c_", "c")):
+        at = yard(world, prefix)
+        world.name(f"{prefix}pass", (await at.invite(hours=100, entries_allowed=None)).id, side)
+        visit = await at.redeem(world.ids[f"{prefix}pass"])
+        assert isinstance(visit, Redeemed)
+        world.name(f"{prefix}visit", visit.entry_id, side)
+        world.name(f"{prefix}walk_in", await at.register(), side)
+        world.name(f"{prefix}permit", await at.permit(), side)
+        if prefix != "next_":
+            world.name(f"{prefix}ban", await at.ban(BanKind.PHONE, "13700000001"), "ours" if not prefix else side)
+    lease = yard(world, inviter="tenant")
+    world.name("lease_pass", (await lease.invite(hours=100)).id, "house")
+
+
 async def _parking(world: World) -> None:
     """A lot at each place with a car of each house in it, under a card; the world's device sees an entry of ours."""
     res = world.res
@@ -427,6 +474,92 @@ async def _parking(world: World) -> None:
         made = await factories_cards.space(world.lots["a"], house, number, state=state, starts_on=since)
         world.name(name, made, side)
     world.name("application", await factories_cards.decided_application(world.lots["a"], world.ids["house"]), "house")
+
+
+async def _tickets(world: World) -> None:
+    """A ticket of each house, one that the engineer has in hand, one to grab; categories of companies and of B."""
+    res, a, b, c = world.res, *(world.places[letter] for letter in "abc")
+    for name, place, settings, where, side in (
+        ("ticket_category", a, factories_tickets.PLUMBING, None, "company"),
+        ("grab_category", a, factories_tickets.GRABBED, None, "company"),
+        ("b_ticket_category", b, factories_tickets.PLUMBING, b.id, "b"),
+        ("c_ticket_category", c, factories_tickets.PLUMBING, None, "c"),
+    ):
+        world.name(name, await factories_tickets.category(res, place, settings, community_id=where), side)
+    await res.db.execute(
+        """INSERT INTO ticket_rule (company_id, hours, resident_daily, worker_open, changed_at)
+           VALUES ($1, '[["08:30", "12:00"], ["14:00", "18:00"]]', 1000, 1000, $2)""",
+        a.company_id, res.clock.now(),
+    )  # fmt: skip
+    for name, place, category, house, reporter, side in (
+        ("ticket", a, "ticket_category", "house", "owner", "house"),
+        ("next_ticket", a, "ticket_category", "next_house", "stranger", "next"),
+        ("held_ticket", a, "ticket_category", "next_house", "stranger", "next"),
+        ("grab_ticket", a, "grab_category", "house", None, "ours"),
+        ("b_ticket", b, "b_ticket_category", "b_house", "b_person", "b"),
+        ("c_ticket", c, "c_ticket_category", "c_house", "c_person", "c"),
+    ):
+        made = await factories_tickets.bare_ticket(
+            res, place, world.ids[category], house_id=world.ids[house], place_text="北门岗亭",
+            person_id=None if reporter is None else world.ids[reporter],
+        )  # fmt: skip
+        world.name(name, made, side)
+    desk = Mover(Actor("staff", world.ids["staff_second"]), Role.DESK, (a.id,))
+    for name, move, worker in (
+        ("grab_ticket", Move.TRIAGE, None), ("held_ticket", Move.TRIAGE, None),
+        ("held_ticket", Move.ASSIGN, world.ids["staff_engineer"]),
+    ):  # fmt: skip
+
+        async def step(tx: Tx, name: str = name, move: Move = move, worker: UUID | None = worker) -> None:
+            await machine.move(tx, desk, ticket_id=world.ids[name], name=move, asked=Asked(staff_id=worker))
+
+        await res.db.transact(step)
+    for name, place, side in (("outage", a, "ours"), ("b_outage", b, "b")):
+        world.name(name, await factories_duty.bare_outage(res, place), side)
+    photo = await factories_media.uploaded(res, Actor("staff", world.ids["staff_second"]), a.id)
+    world.name("second_photo", photo, "ours")
+    await _complaints(world)
+
+
+async def _repairs(world: World) -> None:
+    """A part with a price in a store of each community, and a quote of the house's ticket that was declined."""
+    db, now = world.res.db, world.res.clock.now()
+    for letter, prefix, side in (("a", "", "ours"), ("b", "b_", "b"), ("c", "c_", "c")):
+        place = world.places[letter]
+        item_id, store_id = await factories_repairs.listed(world.res, place)
+        world.name(f"{prefix}repair_item", item_id, side)
+        world.name(f"{prefix}repair_store", store_id, side)
+    quote_id = uuid7(now)
+    await db.execute(
+        """INSERT INTO ticket_quote (id, community_id, ticket_id, house_id, category_id, round, version, state, lines,
+                                     lines_fen, warranty_fen, total_fen, made_by, made_at, decided_at)
+           VALUES ($1, $2, $3, $4, $5, 1, 1, 'DECLINED', $6, 3500, 0, 3500, $7, $8, $8)""",
+        quote_id, world.a.id, world.ids["ticket"], world.ids["house"], world.ids["ticket_category"],
+        [{
+            "sort": "part", "title": "阀芯", "unit": "个", "quantity": 1, "unit_price_fen": 3500, "amount_fen": 3500,
+            "item_id": str(world.ids["repair_item"]), "priced_from": "2026-09-01", "reason": None,
+        }],
+        world.ids["staff_engineer"], now,
+    )  # fmt: skip
+    world.name("repair_quote", quote_id, "house")
+
+
+async def _complaints(world: World) -> None:
+    """An anonymous complaint of the owner, one of B, one of C; categories of both companies, and a policy of ours."""
+    res, a, b, c = world.res, *(world.places[letter] for letter in "abc")
+    for name, place in (("complaint_category", a), ("c_complaint_category", c)):
+        world.ids[name] = await factories_tickets.category(res, place, factories_tickets.COMPLAINTS)
+        world.ids[f"{name}_cause"] = await factories_tickets.cause(res, place, "响应不及时")
+    await factories_tickets.policy(res, a, Policy(dispute_category_id=world.ids["complaint_category"]))
+    for name, place, category, house, reporter, side in (
+        ("complaint", a, "complaint_category", "house", "owner", "ours"),
+        ("b_complaint", b, "complaint_category", "b_house", "b_person", "b"),
+        ("c_complaint", c, "c_complaint_category", "c_house", "c_person", "c"),
+    ):
+        made = await factories_tickets.complaint(
+            res, place, world.ids[category], house_id=world.ids[house], person_id=world.ids[reporter]
+        )
+        world.name(name, made, side)
 
 
 async def _prepaid(world: World) -> None:

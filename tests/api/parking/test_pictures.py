@@ -16,6 +16,7 @@ from backend.kernel.storage import LocalStorage
 from backend.parking import pictures, retention
 from tests.api.parking.conftest import Site
 from tests.api.parking.test_cameras import camera, push, zhenshi
+from tests.factories_media import huge
 from tests.factories_parking import CAR
 from tests.factories_payments import sound
 
@@ -103,7 +104,7 @@ async def test_the_barrier_does_not_wait_for_the_picture(site: Site, monkeypatch
     "content",
     [
         jpeg(format="PNG"), b"\xff\xd8\xff\xd9", b"\xff\xd8<html><script>alert(1)</script>", jpeg()[:300],
-        jpeg(6_000, 5_000),
+        huge("JPEG"),
     ],
     ids=["png", "empty", "html", "cut off", "too many pixels"],
 )  # fmt: skip

@@ -87,6 +87,7 @@ async def test_the_seeded_community_is_alive(
     assert demo is not None
     await _both_channels_collect_and_every_house_has_a_paper_code(sandbox_res, demo)
     await _the_car_park_takes_a_car_through_its_cameras(sandbox_res, demo)
+    await _the_desk_has_tickets_at_different_points_of_their_way(sandbox_res)
     await _history_lies_in_the_past_of_the_shared_clock(sandbox_res)
     await _every_role_logs_in_with_what_the_demo_file_says(sandbox_res, demo)
 
@@ -116,6 +117,20 @@ async def _the_car_park_takes_a_car_through_its_cameras(sandbox_res: Resources, 
         _, vendor, device_id, secret = path.rsplit("/", 3)
         device = await registry.known(sandbox_res, UUID(device_id))
         assert device is not None and (device.vendor, device.secret) == (vendor, secret)
+
+
+async def _the_desk_has_tickets_at_different_points_of_their_way(sandbox_res: Resources) -> None:
+    rows = await sandbox_res.db.fetch("SELECT kind, state FROM ticket ORDER BY no")
+    assert [tuple(row) for row in rows] == [
+        ("repair_home", "RATED"), ("repair_home", "ACCEPTED"), ("repair_public", "TRIAGED"), ("complaint", "SUBMITTED"),
+        ("repair_home", "QUOTED"),
+    ]  # fmt: skip
+    assert await sandbox_res.db.fetchval("SELECT count(*) FROM inbox_message WHERE title = '工单进度'") >= 5
+    hidden = await sandbox_res.db.fetch(
+        """SELECT k.kind FROM ticket t JOIN ticket_reporter r ON r.ticket_id = t.id
+             JOIN ticket_clock k ON k.ticket_id = t.id WHERE t.anonymous AND t.person_id IS NULL ORDER BY 1"""
+    )
+    assert [row["kind"] for row in hidden] == ["answer", "contact", "respond"]
 
 
 async def _history_lies_in_the_past_of_the_shared_clock(sandbox_res: Resources) -> None:

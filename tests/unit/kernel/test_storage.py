@@ -95,7 +95,7 @@ class S3:
     """A bucket that recomputes every signature from the bytes on the wire, by the reference's steps."""
 
     def __init__(self) -> None:
-        self.files: dict[str, tuple[bytes, str]] = {}
+        self.files: dict[str, tuple[bytes, str, str | None]] = {}
         self.status: int | None = None
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -106,7 +106,7 @@ class S3:
             return web.Response(status=403)
         name = request.raw_path.split("?")[0]
         if request.method == "PUT":
-            self.files[name] = (body, request.headers["Content-Type"])
+            self.files[name] = (body, request.headers["Content-Type"], request.headers.get("Content-Disposition"))
             return web.Response()
         if request.method == "DELETE":
             return web.Response(status=204 if self.files.pop(name, None) else 404)
@@ -167,8 +167,10 @@ def test_a_bucket_keeps_replaces_and_forgets_a_file(clock: FrozenClock) -> None:
             await storage.put(KEY, b"one")
             await storage.put(KEY, b"two" * 100_000)
             assert await storage.get(KEY) == b"two" * 100_000
-            ((_, kind),) = server.files.values()
-            assert kind == content_type(KEY)
+            ((_, kind, disposition),) = server.files.values()
+            assert (kind, disposition) == (content_type(KEY), "attachment")
+            await storage.put("a/shown.jpg", b"x")
+            assert list(server.files.values())[-1] == (b"x", "image/jpeg", None)
             await storage.put("a/empty.txt", b"")
             assert await storage.get("a/empty.txt") == b""
             await storage.delete(KEY)

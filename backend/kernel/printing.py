@@ -1,10 +1,21 @@
 """A paper as an answer of the API: a page for the browser's printer, or a PDF file."""
 
+from typing import Literal
+
 from backend.kernel import papers, pdf
 from backend.kernel.config import Settings
-from backend.kernel.http import Reply
-from backend.kernel.papers import POLICY, Paper
-from payments.counter.schemas import PaperQuery
+from backend.kernel.http import Reply, Strict
+from backend.kernel.papers import POLICY, Paper, Size
+from backend.kernel.ratelimit import Rule
+
+RATE = Rule("papers", 60, 60)
+
+
+class PaperQuery(Strict):
+    """On which paper, and whether as a page for the browser's printer or as PDF."""
+
+    size: Size = Size.A4
+    form: Literal["html", "pdf"] = "html"
 
 
 async def reply(settings: Settings, paper: Paper, query: PaperQuery, *, file_name: str) -> Reply:
