@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from backend.kernel.config import Settings
 from backend.kernel.embedded_postgres import PostgresServer, start_postgres
 from backend.kernel.embedded_redis import RedisServer, start_redis
 from backend.kernel.migrator import migrate
+from backend.kernel.processes import free_port
 from backend.kernel.resources import Resources, open_resources
 
 ROOT = Path(__file__).parents[1]
@@ -216,12 +216,6 @@ def environment(settings: Settings) -> dict[str, str]:
     """The variables from which a child reads the same settings."""
     given = settings.model_dump(exclude_unset=True)
     return {f"LINLI_{name.upper()}": str(value) for name, value in given.items() if value is not None}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -16,8 +16,8 @@ import aiohttp
 
 from backend.kernel.clock import write_offset_s
 from backend.kernel.config import Settings
+from backend.kernel.processes import free_port
 from tests.conftest import START, Client
-from tests.served_app import free_port
 
 ROOT = Path(__file__).parents[1]
 

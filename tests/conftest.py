@@ -38,9 +38,10 @@ from backend.kernel.db import Database
 from backend.kernel.embedded_postgres import PostgresServer, start_postgres
 from backend.kernel.embedded_redis import RedisServer, start_redis
 from backend.kernel.migrator import migrate
+from backend.kernel.processes import free_port
 from backend.kernel.resources import Resources, open_resources
 from payments.channels import alipay_keys, wechat_merchant
-from tests.served_app import KEPT_PORT, free_port, serve, stop
+from tests.served_app import KEPT_PORT, serve, stop
 from tests.worker_database import Urls, WorkerDatabase, as_admin, copy_of, drop, named
 
 MEMORY = Path("/dev/shm")

@@ -5,7 +5,6 @@ tests it answers 503, so that a late callback meets nobody else's database.
 """
 
 import gc
-import socket
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -16,15 +15,10 @@ from sanic import Sanic
 from backend.composition import build_app
 from backend.kernel.config import Settings
 from backend.kernel.errors import Unavailable
+from backend.kernel.processes import free_port
 from backend.kernel.resources import Resources
 
 Serving = tuple[Any, Any, aiohttp.ClientSession]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 KEPT_PORT: Final = free_port()

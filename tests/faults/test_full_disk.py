@@ -12,12 +12,12 @@ import pytest
 
 from backend.kernel.config import Settings
 from backend.kernel.embedded_redis import RedisServer
+from backend.kernel.processes import free_port
 from backend.kernel.resources import Resources
 from tests.conftest import Client, Run, Sandbox
 from tests.factories_payments import stage
 from tests.mixed_load import Load, load
 from tests.private_postgres import PrivatePostgres, private_postgres
-from tests.served_app import free_port
 
 pytestmark = pytest.mark.apart
 

@@ -14,13 +14,13 @@ import pytest
 
 from backend.kernel.clock import write_offset_s
 from backend.kernel.config import Settings
+from backend.kernel.processes import free_port
 from backend.kernel.resources import Resources
 from tests import factories
 from tests.api_process import ROOT, offset_s
 from tests.conftest import Client
 from tests.factories_payments import sound
 from tests.factories_reconcile import Books, books
-from tests.served_app import free_port
 
 pytestmark = pytest.mark.apart
 

@@ -27,6 +27,7 @@ from backend.kernel.embedded_postgres import PostgresServer, start_postgres
 from backend.kernel.embedded_redis import start_redis
 from backend.kernel.migrator import migrate
 from backend.kernel.outbox import Job
+from backend.kernel.processes import free_port
 from backend.kernel.resources import Resources
 from backend.wechat import apps
 from tests import factories as make
@@ -34,7 +35,7 @@ from tests import workers_rig as rig
 from tests.api_process import ROOT, ApiProcess, serving
 from tests.conftest import Client, Run, Sandbox
 from tests.factories_payments import Stage, stage
-from tests.served_app import free_port, serve, stop
+from tests.served_app import serve, stop
 
 pytestmark = pytest.mark.apart
 

@@ -14,6 +14,7 @@ import pytest
 
 from backend.kernel.config import Settings
 from backend.kernel.embedded_redis import RedisServer
+from backend.kernel.processes import free_port
 from backend.kernel.resources import Resources
 from tests import vectors
 from tests.conftest import Client, Run, Sandbox
@@ -21,7 +22,6 @@ from tests.factories_alipay import APP_ID
 from tests.factories_payments import sound, stage
 from tests.mixed_load import Load, load
 from tests.private_postgres import PrivatePostgres, private_postgres
-from tests.served_app import free_port
 
 pytestmark = pytest.mark.apart
 

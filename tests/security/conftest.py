@@ -13,11 +13,12 @@ from backend.kernel import passwords
 from backend.kernel.config import Settings
 from backend.kernel.embedded_postgres import PostgresServer
 from backend.kernel.embedded_redis import RedisServer
+from backend.kernel.processes import free_port
 from backend.kernel.resources import Resources
 from tests.conftest import START, Client, MovableClock, Run, Sandbox, _open, write_offset_s
 from tests.security.witness import Witness
 from tests.security.world import World, build
-from tests.served_app import free_port, serve, stop
+from tests.served_app import serve, stop
 from tests.worker_database import Urls, copy_of, drop
 
 

@@ -21,8 +21,8 @@ from backend.kernel.config import Settings
 from backend.kernel.embedded_postgres import PostgresServer, start_postgres
 from backend.kernel.embedded_redis import RedisServer, start_redis
 from backend.kernel.migrator import migrate
+from backend.kernel.processes import free_port
 from tests.conftest import START, MovableClock, Sandbox
-from tests.served_app import free_port
 from tests.simulation.host import ROOT
 from tests.worker_database import as_admin, named
 

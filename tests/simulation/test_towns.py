@@ -7,6 +7,8 @@ from tests.conftest import Run, Sandbox
 from tests.simulation import year
 from tests.simulation.host import Host
 
+pytestmark = pytest.mark.apart
+
 # A seed of `make simulate` that failed is added here, with what it found.
 KEPT: tuple[int, ...] = ()
 SMALL = (1, 2, 3, 4, 9)

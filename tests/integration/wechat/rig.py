@@ -9,6 +9,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from backend.kernel.processes import free_port
 from backend.kernel.resources import Resources
 from backend.wechat.api import WechatApi
 from backend.wechat.apps import App, AppKind
@@ -19,7 +20,6 @@ from payments.channels.wechat_merchant import Merchant
 from payments.channels.wechat_v3 import WechatPayV3
 from tests import vectors
 from tests.conftest import Sandbox
-from tests.served_app import free_port
 
 SECRET = "0" * 32
 COMPANY = UUID(int=1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from backend.kernel.processes import free_port
 from backend.kernel.resources import Resources, redis_of
 from backend.wechat import api as wechat_api
 from backend.wechat import fields, messages, miniprogram, shipping
@@ -15,7 +16,6 @@ from backend.wechat.errors import CodeRefused, Meaning, Refused, Sent, Unknown, 
 from backend.wechat.tokens import Tokens
 from tests.conftest import Sandbox
 from tests.integration.wechat import rig
-from tests.served_app import free_port
 
 FETCH = "POST /cgi-bin/stable_token"
 SEND = "POST /cgi-bin/message/template/send"
