@@ -7,22 +7,21 @@ passes changes nothing: one that is over is left out, and the camera leaves it o
 """
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from backend.kernel import audit
+from backend.kernel import audit, versions
 from backend.kernel.audit import Actor
 from backend.kernel.crypto import Context, Keyring
 from backend.kernel.db import Database, Record, Tx
 from backend.kernel.errors import NotFound
+from backend.kernel.versions import Version
 
 # Changes of a lot that are kept; who is further behind gets the whole list.
 KEPT_CHANGES = 10_000
-_VERSION = re.compile(r"(\d{1,18})-([0-9a-f]{16})")
 
 _LOT = """
     SELECT lot.id AS lot_id, lot.no AS lot_no, lot.community_id, coalesce(v.version, 0) AS version, v.mark
@@ -104,26 +103,6 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """One state of a lot's list, and whether it is given whole; `tag` is its entity tag."""
-
-    number: int
-    mark: str
-    full: bool
-    on: date
-
-    @property
-    def text(self) -> str:
-        """The version as the camera gives it back."""
-        return f"{self.number}-{self.mark}" if self.number else "0"
-
-    @property
-    def tag(self) -> str:
-        """Strong: the same address with the same tag has the same content."""
-        return f'"{self.text}.{"full" if self.full else "delta"}.{self.on.isoformat()}"'
-
-
-@dataclass(frozen=True, slots=True)
 class Given:
     """A list, or the changes since a version; `entries` None: the camera has it already."""
 
@@ -140,13 +119,13 @@ async def of_camera(
     `have`: the tags that the camera names (If-None-Match). The whole list is given where `since` is unknown or too old,
     and that is audited. NotFound for a device that is no lane's camera.
     """
-    number, mark = _parsed(since)
+    number, mark = versions.parsed(since)
     head = await db.fetchrow(HEAD, camera_id, number, mark)
     if head is None:
         raise NotFound("这台设备还没有登记到车道。")
     full = not head["known"]
     version = Version(head["version"], head["mark"] or "", full, today)
-    if version.tag in [each.strip() for each in (have or "").split(",")]:
+    if version.is_among(have):
         return Given(version, None, ())
     rows = await db.fetch(FULL, camera_id, today) if full else await db.fetch(DELTA, camera_id, today, number)
     if full:
@@ -167,11 +146,6 @@ async def _note(tx: Tx, actor: Actor, head: Record) -> None:
         tx, actor, action="parking.gate_list_given", target=f"parking_lot:{head['lot_id']}",
         community_id=head["community_id"], after={"version": head["version"]},
     )  # fmt: skip
-
-
-def _parsed(since: str | None) -> tuple[int, str]:
-    found = _VERSION.fullmatch(since or "")
-    return (int(found[1]), found[2]) if found else (0, "")
 
 
 def _entries(keyring: Keyring, rows: Sequence[Record]) -> tuple[Entry, ...]:

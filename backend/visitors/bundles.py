@@ -10,21 +10,21 @@ gate that asks stamps them (decision 0027; parking's list, decision 0022, stamps
 
 import asyncio
 import hmac
-import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
-from backend.kernel import audit
+from backend.kernel import audit, versions
 from backend.kernel.audit import Actor
 from backend.kernel.clock import local_date
 from backend.kernel.crypto import Context, Keyring
 from backend.kernel.db import Database, Record, Tx
 from backend.kernel.errors import NotFound
+from backend.kernel.versions import Version
 from backend.visitors import signing_keys, sites
 
 # So long a version can be followed by a bundle of changes; who is further behind is given the whole.
@@ -32,7 +32,6 @@ KEPT = timedelta(days=7)
 # So long a resident's withdrawn code is told of; none of its live codes is younger.
 DOORS_TOLD = timedelta(days=1)
 HASH_BYTES = 16
-_VERSION = re.compile(r"(\d{1,18})-([0-9a-f]{16})")
 
 HEAD = """
     SELECT g.community_id, s.no AS community_no, s.salt, coalesce(s.version, 0) AS version, v.mark, n.no AS gate_no,
@@ -123,26 +122,6 @@ class Ban(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """One state of what a community's gates know, and whether it is given whole."""
-
-    number: int
-    mark: str | None
-    full: bool
-    on: date
-
-    @property
-    def text(self) -> str:
-        """The version as a gate gives it back."""
-        return f"{self.number}-{self.mark}" if self.number else "0"
-
-    @property
-    def tag(self) -> str:
-        """Its entity tag, of one gate's one address and one day: what is over is left out from day to day."""
-        return f'"{self.text}.{"full" if self.full else "delta"}.{self.on.isoformat()}"'
-
-
-@dataclass(frozen=True, slots=True)
 class Bundle:
     """What a gate is given: everything, or the changes since the version that it has."""
 
@@ -163,7 +142,7 @@ async def of_gate(
 
     The whole is given where `since` is unknown or older than KEPT, and that is audited. NotFound for what is no gate.
     """
-    number, mark = _parsed(since)
+    number, mark = versions.parsed(since)
     head = await db.fetchrow(HEAD, gate_id, number, mark)
     if head is None:
         raise NotFound("这台设备没有登记为门禁。")
@@ -172,8 +151,8 @@ async def of_gate(
         await db.transact(lambda tx: _prepare(tx, place, gate_id, keyring=keyring))
         head = await db.fetchrow(HEAD, gate_id, number, mark)
         assert head is not None and head["gate_no"] is not None, "it has just been numbered"
-    version = Version(head["version"], head["mark"], not head["known"], local_date(at))
-    if version.tag in [each.strip() for each in (have or "").split(",")]:
+    version = Version(head["version"], head["mark"] or "", not head["known"], local_date(at))
+    if version.is_among(have):
         return version, None
     if version.full:
         await db.transact(partial(_note, actor=actor, head=head, gate_id=gate_id))
@@ -242,8 +221,3 @@ def _hashed(keyring: Keyring, salt: bytes, rows: Sequence[Record]) -> tuple[Ban,
         )
         for row in rows
     )
-
-
-def _parsed(since: str | None) -> tuple[int, str]:
-    found = _VERSION.fullmatch(since or "")
-    return (int(found[1]), found[2]) if found else (0, "")
