@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,8 +29,8 @@ def yuan(amount_fen: int) -> str:
 class Stage:
     """Addresses, demo data, and everybody's sessions; acts leave here what later acts compare with.
 
-    `books`: the last look at the books. `mishaps`: days whose statements must differ. `told`: followers of the official
-    account who were told of their payment.
+    `staff_until`: when the first session of the staff ends. `books`: the last look at the books. `mishaps`: days whose
+    statements must differ. `told`: followers of the official account who were told of their payment.
     """
 
     api: Web
@@ -38,6 +38,7 @@ class Stage:
     data_dir: Path
     data: dict[str, Any]
     staff: dict[str, Web] = field(default_factory=dict)
+    staff_until: datetime = datetime.min.replace(tzinfo=UTC)
     checks: int = 0
     books: dict[str, int] = field(default_factory=dict)
     started: date = date.min
