@@ -58,6 +58,6 @@ def periodic(invariants: Sequence[Check]) -> tuple[Periodic, ...]:
 
     return (
         Periodic("approvals.expire", Minutes(30), expire_approvals),
-        Periodic("retention.forget", Daily(at=time(hour=4)), forget),
+        Periodic("retention.forget", Daily(at=time(hour=4), catch_up=False), forget),
         Periodic("invariants.check", Minutes(60), look),
     )

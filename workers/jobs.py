@@ -84,5 +84,5 @@ HANDLERS: Mapping[str, Handler] = {"fees.run_published": on_run_published}
 
 PERIODIC = (
     Periodic("audit.seal", Minutes(5), seal_audit),
-    Periodic("outbox.forget", Daily(at=clock_time(hour=3, minute=30)), forget_done_rows),
+    Periodic("outbox.forget", Daily(at=clock_time(hour=3, minute=30), catch_up=False), forget_done_rows),
 )

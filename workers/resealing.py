@@ -47,4 +47,4 @@ async def look_daily(res: Resources, period: str) -> None:
     await res.db.transact(lambda tx: seals.request(tx, since=period))
 
 
-PERIODIC = (Periodic("keys.reseal", Daily(at=clock_time(hour=2, minute=30)), look_daily),)
+PERIODIC = (Periodic("keys.reseal", Daily(at=clock_time(hour=2, minute=30), catch_up=False), look_daily),)

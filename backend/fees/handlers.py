@@ -130,5 +130,5 @@ HANDLERS: Mapping[str, Handler] = {
 
 PERIODIC = (
     Periodic("fees.daily_scan", Daily(at=SCAN_AT), scan),
-    Periodic("fees.prepaid_settlement", Daily(at=SETTLE_AT), settle_due),
+    Periodic("fees.prepaid_settlement", Daily(at=SETTLE_AT, catch_up=False), settle_due),
 )

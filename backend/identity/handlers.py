@@ -12,4 +12,4 @@ async def purge(res: Resources, _period: str) -> None:
     await res.db.transact(staff_login.purge)
 
 
-PERIODIC: tuple[Periodic, ...] = (Periodic("identity.purge", Daily(time(3, 10)), purge),)
+PERIODIC: tuple[Periodic, ...] = (Periodic("identity.purge", Daily(time(3, 10), catch_up=False), purge),)

@@ -1,8 +1,8 @@
 """Periodic work: a row per (name, period), so that nothing runs twice and what was missed is seen and run (I-18).
 
 A noun exports `PERIODIC: tuple[Periodic, ...]`; the schedule in `workers` makes the rows. Periods are counted in
-Asia/Shanghai. Work for a date or a month catches up on every period that was missed; work that only looks at the
-present (`Minutes`) runs once for all of them.
+Asia/Shanghai. Work for a date catches up on every date that was missed; work that only looks at the present (`Minutes`,
+and what is kept long enough by now) runs once for all of them.
 """
 
 from collections.abc import Awaitable, Callable
@@ -39,10 +39,10 @@ class Minutes:
 
 @dataclass(frozen=True, slots=True)
 class Daily:
-    """Once a date, due at `at` o'clock: `2026-09-01`."""
+    """Once a date, due at `at` o'clock: `2026-09-01`. `catch_up`: missed dates are each made good, oldest first."""
 
     at: time
-    catch_up = True
+    catch_up: bool = True
 
     def latest(self, now: datetime) -> str:
         """The last date that is due at `now`."""

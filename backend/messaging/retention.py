@@ -34,4 +34,4 @@ async def forget(res: Resources, _period: str) -> None:
                 break
 
 
-PERIODIC: tuple[Periodic, ...] = (Periodic("messaging.forget", Daily(clock_time(3, 50)), forget),)
+PERIODIC: tuple[Periodic, ...] = (Periodic("messaging.forget", Daily(clock_time(3, 50), catch_up=False), forget),)

@@ -24,6 +24,6 @@ async def forget_pictures(res: Resources, _period: str) -> None:
 
 
 PERIODIC: tuple[Periodic, ...] = (
-    Periodic("parking.forget", Daily(clock_time(3, 40)), forget),
+    Periodic("parking.forget", Daily(clock_time(3, 40), catch_up=False), forget),
     Periodic("parking.forget_pictures", Minutes(10), forget_pictures),
 )

@@ -12,4 +12,4 @@ async def purge(res: Resources, _period: str) -> None:
     await res.db.transact(family_codes.purge)
 
 
-PERIODIC: tuple[Periodic, ...] = (Periodic("property.purge", Daily(time(3, 15)), purge),)
+PERIODIC: tuple[Periodic, ...] = (Periodic("property.purge", Daily(time(3, 15), catch_up=False), purge),)

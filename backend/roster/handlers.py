@@ -14,6 +14,6 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 PERIODIC: tuple[Periodic, ...] = (
-    Periodic("roster.expire_exports", Daily(time(3, 20)), exports.expire),
-    Periodic("roster.forget_files", Daily(time(3, 25)), imports.forget_files),
+    Periodic("roster.expire_exports", Daily(time(3, 20), catch_up=False), exports.expire),
+    Periodic("roster.forget_files", Daily(time(3, 25), catch_up=False), imports.forget_files),
 )

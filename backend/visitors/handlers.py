@@ -58,5 +58,5 @@ HANDLERS: Mapping[str, Handler] = {entries.ENTERED: on_entered, ENDED: on_moved_
 PERIODIC: tuple[Periodic, ...] = (
     Periodic("visitors.expire", Minutes(5), expire),
     Periodic("visitors.stays", Minutes(5), watch_stays),
-    Periodic("visitors.forget", Daily(time(3, 50)), forget),
+    Periodic("visitors.forget", Daily(time(3, 50), catch_up=False), forget),
 )

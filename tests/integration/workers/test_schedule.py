@@ -61,6 +61,7 @@ def test_missed_dates_are_all_due_and_missed_minutes_are_one() -> None:
     now = datetime(2026, 9, 4, 2, 3, tzinfo=UTC)
     assert due_periods(DAILY.every, "2026-09-01", now) == ["2026-09-02", "2026-09-03", "2026-09-04"]
     assert due_periods(OFTEN.every, "2026-09-01T10:00", now) == ["2026-09-04T10:00"]
+    assert due_periods(Daily(DAILY.every.at, catch_up=False), "2026-09-01", now) == ["2026-09-04"]
     assert due_periods(DAILY.every, "2026-09-04", now) == []
     assert due_periods(DAILY.every, "2026-09-05", now) == []
 
