@@ -21,13 +21,20 @@ from backend.kernel.config import PREFIX, ConfigError, Mode, Settings
 from backend.kernel.errors import AppError
 from backend.kernel.migrator import migrate
 from backend.kernel.processes import PROGRAM_PORTS, StartError
+from backend.kernel.resources import clock_of
+from backend.notices import outage
+from backend.notices.outage import Outage
 
 # Commands that are a process of their own: they run in place of this one, or with the servers of a system around them.
 MODULES = {"serve": "backend.main", "worker": "workers.main", "seed": "backend.seed", "check": "backend.checks"}
 DEMO = "demo"
 KEYS = "backend.keys"
+TEMPLATES = "backend.template_check"
 CAMERA = "sandbox.cameras"
+ACCOUNTS = "backend.accounts"
 
+# Options of `linli wechat` and `linli menu`, handed on as they are.
+ACCOUNT_OPTIONS = ("company", "kind", "original_id", "mode")
 
 # Options of `linli camera`, handed on to the process that plays it.
 CAMERA_TEXTS = {
@@ -84,6 +91,19 @@ def _with_servers(settings: Settings, options: argparse.Namespace) -> int:
 
 def _keys(settings: Settings, options: argparse.Namespace) -> int:
     argv = [sys.executable, "-m", KEYS, options.action]
+    return system.with_servers(settings, os.environ, lambda env: subprocess.run(argv, env=env, check=False).returncode)
+
+
+def _accounts(settings: Settings, options: argparse.Namespace) -> int:
+    """Work upon the company's accounts at WeChat; secrets come by standard input, which the process inherits."""
+    act, given = "push-menu" if options.command == "menu" else options.action, vars(options)
+    argv = [sys.executable, "-m", ACCOUNTS, act, *filter(None, [given.get("appid")])]
+    argv += [f"--{name.replace('_', '-')}={given[name]}" for name in ACCOUNT_OPTIONS if given.get(name) is not None]
+    return system.with_servers(settings, os.environ, lambda env: subprocess.run(argv, env=env, check=False).returncode)
+
+
+def _templates(settings: Settings, options: argparse.Namespace) -> int:
+    argv = [sys.executable, "-m", TEMPLATES]
     return system.with_servers(settings, os.environ, lambda env: subprocess.run(argv, env=env, check=False).returncode)
 
 
@@ -162,6 +182,24 @@ def _clock(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def _outage(settings: Settings, options: argparse.Namespace) -> int:
+    """What the status page says: files alone, so that it works while nothing else does."""
+    if options.action == "say":
+        words = options.words.strip()
+        if not 2 <= len(words) <= outage.MAX_WORDS:
+            raise ConfigError(f"公告内容要有 2 到 {outage.MAX_WORDS} 个字。")
+        said_at = clock_of(settings).now()
+        outage.say(settings.data_dir, source=outage.PLATFORM, outage=Outage(outage.WHO, words, said_at))
+        _say("故障公告已发布，打开 /status 可以看到。")
+    elif options.action == "clear":
+        outage.clear(settings.data_dir, source=outage.PLATFORM)
+        _say("故障公告已撤下。")
+    else:
+        for one in outage.said(settings.data_dir):
+            _say(f"{one.said_at.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M} {one.who}：{one.words}")
+    return 0
+
+
 def _version(settings: Settings, options: argparse.Namespace) -> int:
     _say(f"邻里 {version('linli')}")
     return 0
@@ -198,6 +236,9 @@ def _parser() -> argparse.ArgumentParser:
     acts.add_parser("show", help="显示每把数据密钥和用它加密的数据条数")
     acts.add_parser("rotate", help="换用下一把数据密钥，旧数据由后台任务重新加密")
     acts.add_parser("rewrap", help="换了主密钥之后，改由新的主密钥保护数据密钥")
+    _add_accounts(add)
+    about = add("templates", "核对消息模板", _templates).add_subparsers(dest="action", metavar="动作", required=True)
+    about.add_parser("check", help="与微信现有的模板逐个核对，列出有问题的")
     camera = add("camera", "模拟一台车牌识别摄像机，把过车事件推送给系统（沙箱模式）", _camera)
     for name, text in CAMERA_TEXTS.items():
         camera.add_argument(name, action="append", default=[], help=text, required=name in ("--vendor", "--url"))
@@ -209,8 +250,32 @@ def _parser() -> argparse.ArgumentParser:
     moves.add_parser("show", help="显示系统时间")
     moves.add_parser("advance", help="前进一段时间").add_argument("step", help="例如 3d、12h、30m")
     moves.add_parser("reset", help="回到实际时间")
+    outages = add("outage", "在状态页上发布或撤下系统故障公告；系统停止时也能用", _outage).add_subparsers(
+        dest="action", metavar="动作", required=True
+    )
+    outages.add_parser("say", help="发布").add_argument("words", help="公告内容")
+    outages.add_parser("clear", help="撤下")
+    outages.add_parser("show", help="显示正在发布的公告")
     add("version", "显示版本", _version)
     return parser
+
+
+def _add_accounts(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """`linli wechat` and `linli menu`."""
+    acts = add("wechat", "公司的小程序和公众号：登记、设置消息推送", _accounts).add_subparsers(
+        dest="action", metavar="动作", required=True
+    )
+    register = acts.add_parser("register", help="登记小程序或公众号，或更换 AppSecret；AppSecret 从标准输入读取")
+    register.add_argument("--kind", choices=("miniprogram", "official"), required=True, help="小程序或公众号")
+    push = acts.add_parser("push-settings", help="设置消息推送；令牌和 EncodingAESKey 从标准输入读取，各一行")
+    push.add_argument("--original-id", required=True, help="原始 ID，以 gh_ 开头")
+    push.add_argument("--mode", choices=("plain", "compatible", "safe"), default="safe", help="消息加解密方式")
+    menu = add("menu", "公众号的菜单", _accounts).add_subparsers(dest="action", metavar="动作", required=True)
+    send = menu.add_parser("push", help="把保存的菜单发布到微信")
+    for parser in (register, push, send):
+        parser.add_argument("appid", help="微信后台的 AppID")
+    for parser in (register, push, send, acts.add_parser("list", help="列出已登记的小程序和公众号")):
+        parser.add_argument("--company", help="公司全称；只有一家公司时不用填")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any
 
 from sanic import Sanic
 
-from backend import file_routes, start_page, system_routes
+from backend import file_routes, start_page, status_page, system_routes
 from backend.devices import admin as device_admin
 from backend.devices import checks as device_checks
 from backend.devices import device as device_routes
@@ -38,7 +38,12 @@ from backend.media import retention as media_retention
 from backend.messaging import admin as messages_admin
 from backend.messaging import checks as message_checks
 from backend.messaging import handlers as message_handlers
+from backend.messaging import registry as message_registry
 from backend.messaging import retention as message_retention
+from backend.notices import admin as notice_admin
+from backend.notices import checks as notice_checks
+from backend.notices import handlers as notice_handlers
+from backend.notices import outage_admin
 from backend.parking import admin as parking_admin
 from backend.parking import approvals as parking_approvals
 from backend.parking import card_checks as parking_card_checks
@@ -77,14 +82,19 @@ from backend.visitors import gate_handlers as visitor_gate_handlers
 from backend.visitors import gate_models as visitor_gate_models
 from backend.visitors import handlers as visitor_handlers
 from backend.visitors import models as visitor_models
+from backend.wechat import admin as wechat_admin
 from backend.wechat import checks as wechat_checks
+from backend.wechat import code_admin, push_log
 from backend.wechat import models as wechat_models
 from miniprogram_api import bills as resident_bills
+from miniprogram_api import codes as resident_codes
 from miniprogram_api import complaints as resident_complaints
+from miniprogram_api import followers as account_followers
 from miniprogram_api import houses as resident_houses
-from miniprogram_api import lane_page, login, me, scan_page
+from miniprogram_api import js_sdk, lane_page, login, me, official_account, scan_page, web_login, wechat_server
 from miniprogram_api import media as resident_media
 from miniprogram_api import messages as resident_messages
+from miniprogram_api import notices as resident_notices
 from miniprogram_api import parking as resident_parking
 from miniprogram_api import parking_applications as resident_parking_applications
 from miniprogram_api import parking_cards as resident_parking_cards
@@ -134,9 +144,11 @@ MODELS = (
     "backend.tickets.dispatch.models",
     "backend.tickets.paid.models",
     "backend.tickets.complaints.models",
+    "backend.tickets.screening.models",
     "backend.visitors.gate_models",
     "backend.messaging.models",
     "backend.visitors.models",
+    "backend.notices.models",
     "payments.models",
     "payments.counter.models",
     "payments.reconcile.models",
@@ -156,11 +168,15 @@ SEALED: tuple[SealedColumn, ...] = (
 
 ROUTES: tuple[Route, ...] = (
     *start_page.ROUTES,
+    *status_page.ROUTES,
     *system_routes.routes(lambda: ROUTES, (kernel_figures.measure, payment_figures.measure)),
     *file_routes.ROUTES,
     *login.ROUTES,
+    *web_login.ROUTES,
+    *js_sdk.ROUTES,
     *me.ROUTES,
     *resident_houses.ROUTES,
+    *resident_codes.ROUTES,
     *resident_media.ROUTES,
     *resident_bills.ROUTES,
     *resident_payments.ROUTES,
@@ -181,10 +197,13 @@ ROUTES: tuple[Route, ...] = (
     *scan_page.ROUTES,
     *lane_page.ROUTES,
     *resident_messages.ROUTES,
+    *resident_notices.ROUTES,
+    *official_account.ROUTES,
     *identity_admin.ROUTES,
     *property_admin.ROUTES,
     *calendar_admin.ROUTES,
     *pay_code_admin.ROUTES,
+    *code_admin.ROUTES,
     *device_admin.ROUTES,
     *device_routes.ROUTES,
     *media_admin.ROUTES,
@@ -201,6 +220,9 @@ ROUTES: tuple[Route, ...] = (
     *visitor_gates.ROUTES,
     *visitor_gate_admin.ROUTES,
     *messages_admin.ROUTES,
+    *notice_admin.ROUTES,
+    *outage_admin.ROUTES,
+    *wechat_admin.ROUTES,
     *merchant_admin.ROUTES,
     *payments_admin.ROUTES,
     *refund_admin.ROUTES,
@@ -208,6 +230,7 @@ ROUTES: tuple[Route, ...] = (
     *receipt_admin.ROUTES,
     *reconcile_admin.ROUTES,
     *callbacks.ROUTES,
+    *wechat_server.routes(lambda: HANDLERS),
 )
 
 APPROVALS: Mapping[str, ApprovalKind] = {
@@ -229,6 +252,8 @@ HANDLERS: Mapping[str, Handler] = {
     **ticket_handlers.HANDLERS,
     **visitor_handlers.HANDLERS,
     **message_handlers.HANDLERS,
+    **notice_handlers.HANDLERS,
+    **account_followers.HANDLERS,
     **payment_handlers.HANDLERS,
     **refund_handlers.HANDLERS,
     **counter_handlers.HANDLERS,
@@ -252,6 +277,7 @@ CHECKS: tuple[Check, ...] = (
     *visitor_checks.CHECKS,
     *visitor_gate_checks.CHECKS,
     *message_checks.CHECKS,
+    *notice_checks.CHECKS,
     *payment_checks.CHECKS,
     *refund_checks.CHECKS,
     *counter_checks.CHECKS,
@@ -271,6 +297,9 @@ PERIODIC: tuple[Periodic, ...] = (
     *visitor_handlers.PERIODIC,
     *visitor_gate_handlers.PERIODIC,
     *message_retention.PERIODIC,
+    *notice_handlers.PERIODIC,
+    *push_log.PERIODIC,
+    *message_registry.PERIODIC,
     *payment_handlers.PERIODIC,
     *reconcile_handlers.PERIODIC,
     *refund_handlers.PERIODIC,

@@ -18,6 +18,7 @@ from backend.kernel.money import yuan_text
 from backend.kernel.resources import Resources, open_resources
 from backend.property import pay_codes
 from backend.seeding import (
+    account,
     alipay,
     car_park,
     demo_file,
@@ -77,6 +78,7 @@ async def _play(res: Resources, demo: Demo, *, founded: bool) -> None:
         await workshop.quote(res, UUID(demo.company_id), UUID(demo.community_id), joined)
         await history.do_jobs(res, HANDLERS)
         await _leave_open(res, demo, joined)
+        await account.listen(res, demo)
     finally:
         traveller.come_back()
         await wechat.control(res, "DELETE", "/hostile")

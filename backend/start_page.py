@@ -4,7 +4,7 @@ Everything that is shown is escaped. Nothing on it is needed by the product: a p
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from html import escape
 from pathlib import Path
@@ -12,9 +12,8 @@ from string import Template
 from typing import Any
 
 import orjson
-from redis.exceptions import RedisError
 
-from backend.kernel import clock, passwords, periodic
+from backend.kernel import clock, passwords, vitals
 from backend.kernel.auth import PUBLIC
 from backend.kernel.clock import SHANGHAI
 from backend.kernel.config import Mode
@@ -26,9 +25,6 @@ from backend.seeding import demo_file
 from backend.seeding.demo_file import Demo, ResidentLogin
 
 PAGE = Template((Path(__file__).parent / "start_page.html").read_text(encoding="utf-8"))
-WITHIN_S = 2.0
-# A worker completes periods every minute; its first ones follow its start by seconds.
-WORKER_SEEN = timedelta(minutes=3)
 SHOWN_RESIDENTS = 8
 SHOWN_ORDERS = 10
 ROLES = {"owner": "业主", "family": "家人", "tenant": "租客"}
@@ -106,31 +102,13 @@ def _moved(res: Resources) -> str:
 async def _parts(res: Resources) -> list[tuple[str, bool, str]]:
     """Name, whether it answers, and what it says, of every part."""
     asked = (
-        ("PostgreSQL", _postgres(res)),
-        ("Redis", _redis(res)),
+        ("PostgreSQL", vitals.postgres(res)),
+        ("Redis", vitals.redis(res)),
         ("沙箱", _sandbox(res)),
-        ("后台任务", _worker(res)),
+        ("后台任务", vitals.worker(res)),
     )
-    said = await asyncio.gather(*(_said(answer) for _, answer in asked))
+    said = await asyncio.gather(*(vitals.said(answer) for _, answer in asked))
     return [(name, up, text) for (name, _), (up, text) in zip(asked, said, strict=True)]
-
-
-async def _said(answer: Awaitable[str]) -> tuple[bool, str]:
-    try:
-        async with asyncio.timeout(WITHIN_S):
-            return True, await answer
-    except (AppError, RedisError, OSError, TimeoutError):
-        return False, "没有响应"
-
-
-async def _postgres(res: Resources) -> str:
-    version = str(await res.db.fetchval("SHOW server_version"))
-    return f"正常，版本 {version.split()[0]}"
-
-
-async def _redis(res: Resources) -> str:
-    await res.redis.ping()
-    return "正常"
 
 
 async def _sandbox(res: Resources) -> str:
@@ -138,16 +116,9 @@ async def _sandbox(res: Resources) -> str:
     return "正常"
 
 
-async def _worker(res: Resources) -> str:
-    seen_at = await periodic.last_done_at(res.db)
-    if seen_at is None or res.clock.now() - seen_at > WORKER_SEEN:
-        raise TimeoutError
-    return "正常"
-
-
 async def _control(res: Resources, path: str) -> Any:
     url = f"{res.settings.wechat_pay_url.rstrip('/')}/control{path}"
-    answer = await res.egress.request("GET", url, total_s=WITHIN_S)
+    answer = await res.egress.request("GET", url, total_s=vitals.WITHIN_S)
     if answer.status != 200:
         raise TimeoutError
     return orjson.loads(answer.body)

@@ -16,6 +16,7 @@ from bench.y1_callbacks import y1, y1b
 from bench.y2_hot_account import y2
 from bench.y3_billing import y3
 from bench.y4_reconciliation import y4_alipay, y4_alipay_many, y4_wechat, y4_wechat_many
+from bench.y5_fanout import y5
 from bench.y6_relay import y6
 from bench.y8_jobs import y7, y8
 from bench.y9_bills import y9
@@ -36,6 +37,7 @@ YARDSTICKS: Mapping[str, Yardstick] = {
     "y4-alipay": y4_alipay,
     "y4-wechat-million": y4_wechat_many,
     "y4-alipay-million": y4_alipay_many,
+    "y5": y5,
     "y6": y6,
     "y7": y7,
     "y8": y8,

@@ -1,4 +1,5 @@
-"""A worker process of Y-7 and Y-8: all of `workers.serving`, with one handler that does nothing in a transaction.
+"""A worker process of Y-5, Y-7 and Y-8: all of `workers.serving`, with the handlers of messages, and with one that does
+nothing in a transaction.
 
 Run as `python -m bench.worker`; what it saw goes to the file BENCH_SEEN when it is told to stop, a line for each job:
 outbox row, monotonic seconds at which its handler started, and at which its transaction was committed. With the
@@ -23,6 +24,7 @@ from backend.kernel.config import Settings
 from backend.kernel.db import Tx
 from backend.kernel.outbox import Job, Lane
 from backend.kernel.resources import open_resources
+from backend.messaging import handlers as message_handlers
 from workers import queue
 from workers.serving import serve
 
@@ -44,7 +46,7 @@ async def product(settings: Settings, stop: asyncio.Event) -> None:
     """The product's worker."""
     res = await open_resources(settings, models=MODELS, approval_kinds=APPROVALS)
     try:
-        await serve(res, {EVENT: on_nothing}, (), stop=stop)
+        await serve(res, {EVENT: on_nothing, **message_handlers.HANDLERS}, (), stop=stop)
     finally:
         await res.close()
 

@@ -11,11 +11,14 @@ import time
 from demo import (
     billing,
     binding,
+    consenting,
     counter,
     days,
     ending,
     gate_day,
     lot,
+    notices,
+    official,
     paying,
     people,
     prepaying,
@@ -25,6 +28,7 @@ from demo import (
     scanning,
     service_days,
     visiting,
+    wechat_pages,
 )
 from demo.binding import Household
 from demo.cashier import Placed
@@ -35,8 +39,11 @@ from demo.web import Unexpected
 # Which neighbour of the demo data plays what.
 TWICE, BY_ALIPAY, AT_COUNTER, BY_TRANSFER, SAVER, BY_PAPER = range(1, 7)
 IN_THE_EVENING = range(7, 21)
+READER = 8
 # One of those who never paid in the months of the demo data.
 IN_ARREARS = 22
+# Two of those who do not follow the official account.
+FAN, SUBSCRIBER = 25, 26
 
 
 def play(stage: Stage) -> None:
@@ -45,6 +52,7 @@ def play(stage: Stage) -> None:
     stage.chapter("员工登录")
     stage.expect("项目经理的第二因子", stage.manager.get("/admin/v1/me")["second_factor"], True)
     stage.tell("项目经理、管理员和收费员用密码加动态验证码登录，客服和保安用密码登录。")
+    be_told_at_any_hour(stage)
     start = ending.begin(stage)
     billing.play_monthly(stage)
     new_flats = roster.play(stage)
@@ -56,9 +64,20 @@ def play(stage: Stage) -> None:
     gate_day.play(stage, lot.play(stage, home, people.neighbour(stage, IN_ARREARS)))
     visiting.play(stage)
     service_days.play(stage)
+    notices.play(stage, people.neighbour(stage, READER))
+    official.play(stage, people.neighbour(stage, FAN))
+    wechat_pages.play(stage)
+    consenting.play(stage, people.neighbour(stage, SUBSCRIBER))
     ending.play(stage, start, home, orders, mishap)
     prepaying.play_next_month(stage, saver)
     ending.check(stage)
+
+
+def be_told_at_any_hour(stage: Stage) -> None:
+    """Who plays the demo at night would wait for its messages until the morning."""
+    never = {"begins": "00:00", "ends": "00:00"}
+    stage.staff["admin"].put("/admin/v1/quiet-hours", {"community_id": None, "hours": never})
+    stage.tell("管理员关闭了消息的免打扰时段（平时 21:30 到次日 8:00），演示在夜里也看得到消息发出。")
 
 
 def play_money_day(stage: Stage, home: Household, order: Placed) -> Saver:

@@ -7,6 +7,7 @@ from demo.people import Resident
 from demo.stage import Stage
 
 OWNER_HOUSES = {"8栋1单元101": "owner", "8栋1单元102": "owner"}
+MEANINGS = ["bill_issued", "notice", "payment_received"]
 SUBSCRIBED = 2
 
 
@@ -68,10 +69,10 @@ def _by_application(stage: Stage) -> Resident:
 def _subscribe(stage: Stage, owner: Resident) -> None:
     """Tap 允许 twice: two credits for each kind of message, at WeChat and with us."""
     offered = owner.web.get("/api/v1/subscriptions")["items"]
-    stage.expect("可以订阅的消息", sorted(one["meaning"] for one in offered), ["bill_issued", "payment_received"])
+    stage.expect("可以订阅的消息", sorted(one["meaning"] for one in offered), MEANINGS)
     for _ in range(SUBSCRIBED):
         for one in offered:
             consent = {"appid": stage.data["miniprogram"], "template_id": one["template_id"], "answer": "accept"}
             stage.control("POST", f"/users/{owner.user_id}/consent", consent)
         owner.web.post("/api/v1/subscriptions", {"answers": {one["template_id"]: "accept" for one in offered}})
-    stage.tell(f"{owner.name}允许接收账单和缴费消息，各 {SUBSCRIBED} 次。")
+    stage.tell(f"{owner.name}允许接收账单、缴费和公告消息，各 {SUBSCRIBED} 次。")

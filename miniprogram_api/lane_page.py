@@ -10,6 +10,7 @@ from dataclasses import replace
 from urllib.parse import quote
 from uuid import UUID
 
+from backend.kernel import cookies
 from backend.kernel.auth import PUBLIC
 from backend.kernel.db import Tx
 from backend.kernel.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, TooMany
@@ -135,7 +136,9 @@ async def _page_of(call: Scan, lane: Lane, *, payer: str = "") -> Reply:
     if driver is not None:
         return page
     secret = random_text(DRIVER_LENGTH)
-    told = scanning.cookie_text(call, DRIVER_COOKIE, secret, path="/p/lanes/", max_age_s=DRIVER_S)
+    told = cookies.setting(
+        call.res.settings, call.headers, DRIVER_COOKIE, secret, path="/p/lanes/", max_age_s=DRIVER_S
+    )  # fmt: skip
     return replace(page, headers={**page.headers, "Set-Cookie": told})
 
 
@@ -210,7 +213,7 @@ def _driver(call: Scan, lane: Lane, payer: str) -> bytes | None:
     if payer:
         appid, openid = scanning.opened_payer(call, payer, code=lane.scan_code)
         return plateless.account(call.res.keyring, appid=appid, openid=openid)
-    secret = scanning.cookie(call, DRIVER_COOKIE)
+    secret = cookies.read(call.headers, DRIVER_COOKIE)
     return plateless.browser(call.res.keyring, secret) if DRIVER.fullmatch(secret) else None
 
 
@@ -230,7 +233,7 @@ def _path(call: Scan) -> str:
 
 
 def _url(call: Scan, lane: Lane) -> str:
-    return lane_codes.address(scanning.site(call), lane.scan_code)
+    return lane_codes.address(cookies.site(call.res.settings, call.headers), lane.scan_code)
 
 
 def _page(rule: Rule, handler: Handler) -> Handler:

@@ -10,9 +10,10 @@ from uuid import UUID
 from pydantic import Field
 
 from backend.identity import people, sessions, staff_login, wechat_users
+from backend.kernel import cookies
 from backend.kernel.auth import PUBLIC, RESIDENT
 from backend.kernel.errors import BadRequest, Forbidden, Invalid, NotFound, TooMany, Unauthenticated, Unavailable
-from backend.kernel.http import Call, Nothing, Route, Strict, example
+from backend.kernel.http import Call, Nothing, Reply, Route, Strict, example
 from backend.kernel.personal import mask_phone
 from backend.kernel.ratelimit import Rule
 from backend.wechat import api, apps, miniprogram
@@ -77,10 +78,15 @@ async def log_in(call: Call[LoginBody, None]) -> LoginAnswer:
     return LoginAnswer(token=done.token, expires_at=done.expires_at, phone_bound=done.person_id is not None)
 
 
-async def log_out(call: Call[None, None]) -> Nothing:
+async def log_out(call: Call[None, None]) -> Nothing | Reply:
     session = call.principal.session or b""
     await call.res.db.transact(lambda tx: sessions.revoke(tx, session))
-    return Nothing()
+    if not cookies.read(call.headers, cookies.SESSION_COOKIE):
+        return Nothing()
+    over = cookies.setting(
+        call.res.settings, call.headers, cookies.SESSION_COOKIE, "", path=cookies.SESSION_PATH, max_age_s=0
+    )  # fmt: skip
+    return Reply(body=b"{}", content_type="application/json", headers={"Set-Cookie": over})
 
 
 async def bind_phone(call: Call[PhoneBody, None]) -> PhoneAnswer:

@@ -11,7 +11,7 @@ from backend.kernel.db import Reader, Tx
 from backend.kernel.errors import Forbidden, NotFound
 from backend.kernel.http import Call, Nothing, Page, Route, Strict, decode_cursor, encode_cursor, example
 from backend.messaging import consents, mailbox
-from backend.messaging.consents import Answer
+from backend.messaging.consents import Answer, Standing
 from backend.messaging.mailbox import Letter
 
 MESSAGE = {
@@ -21,6 +21,13 @@ MESSAGE = {
     "page": "pages/bills/index",
     "created_at": "2026-09-01T02:00:00Z",
     "read_at": None,
+}
+HELD = {
+    "template_id": "FpJx0pV2Y5mD1nC8",
+    "meaning": "bill_issued",
+    "credits": 0,
+    "standing": "used",
+    "ask_from": "2026-09-01T02:00:00Z",
 }
 
 
@@ -56,12 +63,25 @@ class Subscription(Strict):
     meaning: str
 
 
-class Subscriptions(Strict):
-    """At most five templates, as WeChat takes them in one call."""
+class Held(Strict):
+    """How the resident stands to a template. `ask_from`: since when asking is worthwhile; null: not while it is so."""
 
-    model_config = example(items=[{"template_id": "FpJx0pV2Y5mD1nC8", "meaning": "bill_issued"}])
+    model_config = example(**HELD)
+
+    template_id: str
+    meaning: str
+    credits: int
+    standing: Standing
+    ask_from: datetime | None
+
+
+class Subscriptions(Strict):
+    """What to ask: at most five templates, as WeChat takes them in one call. `held`: all of them, as they stand."""
+
+    model_config = example(items=[{"template_id": "FpJx0pV2Y5mD1nC8", "meaning": "bill_issued"}], held=[HELD])
 
     items: list[Subscription]
+    held: list[Held]
 
 
 class Answers(Strict):
@@ -127,10 +147,23 @@ async def record_answers(call: Call[Answers, Nothing]) -> Subscriptions:
 
 
 async def _subscriptions(call: Call[Any, Any], db: Reader) -> Subscriptions:
-    asks = await consents.worth_asking(
-        db, person_id=call.principal.person_id, appid=await _appid(call, db), now=call.res.clock.now()
+    held = await consents.of_person(db, person_id=call.principal.person_id, appid=await _appid(call, db))
+    return Subscriptions(
+        items=[
+            Subscription(template_id=ask.template_id, meaning=ask.meaning)
+            for ask in consents.worth_asking(held, call.res.clock.now())
+        ],
+        held=[
+            Held(
+                template_id=one.template_id,
+                meaning=one.meaning,
+                credits=one.credits,
+                standing=one.standing,
+                ask_from=one.ask_from,
+            )
+            for one in held
+        ],
     )
-    return Subscriptions(items=[Subscription(template_id=ask.template_id, meaning=ask.meaning) for ask in asks])
 
 
 async def _appid(call: Call[Any, Any], db: Reader) -> str:

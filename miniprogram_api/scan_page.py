@@ -11,6 +11,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from backend.fees import bills
+from backend.kernel import cookies
 from backend.kernel.auth import PUBLIC
 from backend.kernel.db import Tx
 from backend.kernel.errors import BadRequest, Conflict, NotFound, TooMany
@@ -123,7 +124,7 @@ def _path(call: Scan) -> str:
 
 
 def _url(call: Scan, house: House) -> str:
-    return pay_codes.address(scanning.site(call), house.pay_code)
+    return pay_codes.address(cookies.site(call.res.settings, call.headers), house.pay_code)
 
 
 def _page(rule: Rule, handler: Handler) -> Handler:

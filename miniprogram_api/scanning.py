@@ -9,12 +9,12 @@ import binascii
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.kernel import cookies
 from backend.kernel.crypto import Context, SealError
 from backend.kernel.db import Tx
 from backend.kernel.errors import AppError, BadRequest, NotFound
@@ -102,24 +102,26 @@ def to_wechat(call: Scan, app: App, *, back: str, code: str) -> Reply:
     departure = official.depart(
         call.res.settings, call.res.keyring, app, back=back, page=code, now=call.res.clock.now()
     )  # fmt: skip
-    max_age_s = int(official.LIFETIME.total_seconds())
-    return Reply(
-        302,
-        headers={
-            "Location": departure.url,
-            "Set-Cookie": cookie_text(call, COOKIE, departure.nonce, path="/p/", max_age_s=max_age_s),
-        },
-    )
+    kept = cookies.setting(
+        call.res.settings, call.headers, COOKIE, departure.nonce, path="/p/",
+        max_age_s=int(official.LIFETIME.total_seconds()),
+    )  # fmt: skip
+    return Reply(302, headers={"Location": departure.url, "Set-Cookie": kept})
 
 
 async def openid(call: Scan, app: App, *, code: str) -> str:
     """Who WeChat says the browser is that we have sent there for this code; StateRefused, and what WeChat refuses."""
+    given = came_back(call, code=code)
+    return (await official.visitor_of(api.of(call.res), app, code=given.code)).openid
+
+
+def came_back(call: Scan, *, code: str) -> WechatReturn:
+    """What WeChat has added, where it sent back the browser that we had sent there for this code; StateRefused."""
     if call.query is None:
         raise NotFound
-    official.check_state(
-        call.res.keyring, call.query.state, nonce=cookie(call, COOKIE), page=code, now=call.res.clock.now()
-    )
-    return await official.openid_of(api.of(call.res), app, code=call.query.code)
+    nonce = cookies.read(call.headers, COOKIE)
+    official.check_state(call.res.keyring, call.query.state, nonce=nonce, page=code, now=call.res.clock.now())
+    return call.query
 
 
 def sealed_payer(call: Scan, *, code: str, appid: str, openid: str) -> str:
@@ -172,28 +174,6 @@ async def pay(
             opening.request_payment, words, appid=payer.appid, amount_fen=placed.amount_fen, back=back
         )
     return scan_views.leave(opening.open_url or "", method, words, amount_fen=placed.amount_fen, back=back)
-
-
-def site(call: Scan) -> str:
-    """The address of this site by which the browser came; the public one where it names a host that is not ours."""
-    host = call.headers.get("host", "")
-    sites = call.res.settings.sites
-    return next((site for site in sites if urlsplit(site).netloc == host), sites[0])
-
-
-def cookie(call: Scan, name: str) -> str:
-    """A cookie's text, empty where there is none."""
-    try:
-        found = SimpleCookie(call.headers.get("cookie", "")).get(name)
-    except CookieError:
-        return ""
-    return found.value if found else ""
-
-
-def cookie_text(call: Scan, name: str, value: str, *, path: str, max_age_s: int) -> str:
-    """The header that sets a cookie for `max_age_s` seconds; scripts and other sites do not get it."""
-    secure = "; Secure" if site(call).startswith("https:") else ""
-    return f"{name}={value}; Path={path}; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}"
 
 
 def form_of(raw: bytes) -> dict[str, str]:

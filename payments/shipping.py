@@ -10,7 +10,8 @@ from backend.kernel.errors import NotFound
 from backend.kernel.outbox import Job, Park, Retry
 from backend.wechat import api, apps, shipping
 from backend.wechat.apps import AppKind
-from backend.wechat.errors import Meaning, Outcome, Refused, Sent, Unknown
+from backend.wechat.errcodes import Meaning
+from backend.wechat.errors import Outcome, Refused, Sent, Unknown
 
 TOMORROW_S = 6 * 3600
 LATER = frozenset({Meaning.RETRY, Meaning.REFRESH_TOKEN})

@@ -4,23 +4,19 @@ A plan is in the store before the first delivery and a delivery is written down 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import aiohttp
 from aiohttp import web
 
 from sandbox import alipay_books, alipay_merchants, alipay_notices
+from sandbox.rounds import Rounds, going
 from sandbox.store import Row
 from sandbox.world import WORLD, World
 
-ANSWER_WITHIN_S = 5.0
-POLL_EVERY_S = 0.1
 ACKNOWLEDGED = b"success"
 ANSWER_KEPT_BYTES = 4096
-MOST_IN_FLIGHT = 200
 LADDER_S = (240, 600, 600, 3600, 7200, 21600, 54000)
 # Order codes are repeated three times at once before the ladder begins.
 LADDERS_S = {"precreate": (0, 0, 0, *LADDER_S)}
@@ -44,72 +40,25 @@ class Delivery:
     body: str
 
 
-class AlipayPostman:
+class AlipayPostman(Rounds):
     """Delivers what is due and remembers what is on its way."""
 
     def __init__(self, world: World) -> None:
+        super().__init__()
         self._world = world
-        self._wake = asyncio.Event()
-        self._on_the_way: dict[str, asyncio.Task[None]] = {}
-        self._deliveries_total = 0
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=MOST_IN_FLIGHT, force_close=True),
-            timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN_S),
-        )
 
-    async def run(self) -> None:
-        """Look for what is due, ten times a second and whenever woken."""
-        while True:
-            self._start_due()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_EVERY_S):
-                    await self._wake.wait()
-            self._wake.clear()
-
-    def wake(self) -> None:
-        """Something may be due now."""
-        self._wake.set()
-
-    async def stop(self) -> None:
-        """Drop what is on its way; it is still due after the next start."""
-        await self.drop()
-        await self._http.close()
-
-    async def drop(self) -> None:
-        """Break off what is on its way; what the store still knows is due again at once."""
-        tasks = list(self._on_the_way.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def flush(self) -> int:
-        """Deliver all that is due and wait until none of it is in flight; returns the number of deliveries tried."""
-        before = self._deliveries_total
-        self._start_due()
-        while self._on_the_way:
-            await asyncio.wait(list(self._on_the_way.values()))
-            self._start_due()
-        return self._deliveries_total - before
-
-    def _start_due(self) -> None:
+    def _due(self, limit: int) -> Sequence[Row]:
         alipay_books.close_overdue(self._world)
-        for row in self._world.store.rows(DUE, self._world.now_s(), MOST_IN_FLIGHT):
-            if row["id"] not in self._on_the_way and len(self._on_the_way) < MOST_IN_FLIGHT:
-                task = asyncio.create_task(self._deliver(row))
-                self._on_the_way[row["id"]] = task
-                task.add_done_callback(partial(self._arrived, row["id"]))
+        return self._world.store.rows(DUE, self._world.now_s(), limit)
 
-    def _arrived(self, notice_id: str, task: asyncio.Task[None]) -> None:
-        self._on_the_way.pop(notice_id, None)
-        self.wake()
-
-    async def _deliver(self, row: Row) -> None:
+    async def _deliver(self, row: Row) -> int:
         if row["lost"]:
             deliveries = [Delivery(self._world.now_s(), "lost", None, "", "")]
         else:
             calls = [self.send(row) for _ in range(row["copies"])]
             deliveries = list(await asyncio.gather(*calls))
         self._write(row, deliveries)
+        return len(deliveries)
 
     async def send(self, row: Row) -> Delivery:
         """One delivery of a stored notification, signed now."""
@@ -146,7 +95,6 @@ class AlipayPostman:
                 store.run(WRITE_RESULT, "pending", deliveries[0].started_s + ladder_s[done], row["id"])
             else:
                 store.run(WRITE_RESULT, "given_up", None, row["id"])
-        self._deliveries_total += len(deliveries)
 
     def _write_attempt(self, notice_id: str, delivery: Delivery) -> None:
         self._world.store.run(
@@ -169,11 +117,6 @@ ALIPAY_POSTMAN = web.AppKey("alipay_postman", AlipayPostman)
 
 async def deliver(app: web.Application) -> AsyncIterator[None]:
     """The postman's life beside the server's."""
-    postman = AlipayPostman(app[WORLD])
-    app[ALIPAY_POSTMAN] = postman
-    rounds = asyncio.create_task(postman.run())
-    yield
-    rounds.cancel()
-    with suppress(asyncio.CancelledError):
-        await rounds
-    await postman.stop()
+    app[ALIPAY_POSTMAN] = AlipayPostman(app[WORLD])
+    async with going(app[ALIPAY_POSTMAN]):
+        yield

@@ -1,7 +1,7 @@
 """The edge of api.weixin.qq.com: refusals are HTTP 200 with `errcode`, `errmsg` ends in a rid, quotas are counted.
 
-Scripted behaviour of the lists `messages` and `token`: {"errcode": n} refuses, "500" fails, "hang" keeps silent, and
-"act_then_hang" acts first.
+Scripted behaviour, of the lists `messages` and `token` or of a path in `calls`: {"errcode": n} refuses, "500" fails,
+"hang" keeps silent, "cut" breaks off; "act_then_hang" and "act_then_cut" act first.
 """
 
 import json
@@ -14,7 +14,7 @@ from aiohttp import web
 
 from sandbox import clock
 from sandbox.errors import ApiError
-from sandbox.pay_edge import Handler, hang
+from sandbox.pay_edge import Handler, cut, hang
 from sandbox.store import Row
 from sandbox.world import WORLD, World
 
@@ -23,6 +23,7 @@ ERROR_TEXTS = {
     -1: "system error",
     40001: "invalid credential, access_token is invalid or not latest",
     40014: "invalid access_token",
+    40164: "invalid ip 127.0.0.1, not in whitelist",
     42001: "access_token expired",
     43004: "require subscribe",
     43101: "user refuse to accept the msg",
@@ -40,7 +41,7 @@ class ApiCall:
     body: dict[str, Any]
 
 
-Act = Callable[[ApiCall], Awaitable[dict[str, Any]]]
+Act = Callable[[ApiCall], Awaitable[dict[str, Any] | web.StreamResponse]]
 
 
 def api_route(act: Act, *, script: str | None = None) -> Handler:
@@ -48,11 +49,15 @@ def api_route(act: Act, *, script: str | None = None) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         world = request.app[WORLD]
-        behaviour = world.hostile.next_behaviour(script) if script else None
+        scripted = world.hostile.next_behaviour(script) if script else None
+        behaviour = scripted or world.hostile.next_call(request.path)
         if behaviour == "hang":
             return await hang(request)
+        if behaviour == "cut":
+            return cut(request)
         if behaviour == "500":
             return web.Response(status=500, text="system error")
+        answer: dict[str, Any] | web.StreamResponse
         try:
             if isinstance(behaviour, dict):
                 errcode = behaviour["errcode"]
@@ -62,6 +67,10 @@ def api_route(act: Act, *, script: str | None = None) -> Handler:
             answer = {"errcode": error.errcode, "errmsg": f"{error.errmsg} rid: {_rid(world)}"}
         if behaviour == "act_then_hang":
             return await hang(request)
+        if behaviour == "act_then_cut":
+            return cut(request)
+        if isinstance(answer, web.StreamResponse):
+            return answer
         return web.json_response(answer, dumps=_dumps)
 
     return handle
@@ -110,5 +119,5 @@ def app_by_secret(world: World, appid: str, secret: str) -> Row:
 def spend_quota(world: World, appid: str, api: str, most_per_day: int) -> None:
     """Count one call of the app's day (Asia/Shanghai); ApiError 45009 above the quota."""
     used = world.store.count(f"quota {clock.day_of(world.now_s())} {appid} {api}")
-    if used > most_per_day:
+    if used > world.hostile.quota(api, most_per_day):
         raise ApiError(45009, "reach max api daily quota limit")

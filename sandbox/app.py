@@ -1,8 +1,6 @@
 """One server plays all hosts of WeChat, WeChat Pay and Alipay: what each answers is in its table of routes."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import web
@@ -11,8 +9,14 @@ from sandbox import (
     alipay_postman,
     alipay_routes,
     alipay_tables,
+    content_checks,
+    js_tickets,
+    menus,
     pay_books,
     plants,
+    push_postman,
+    pushes,
+    qr_codes,
     refund_books,
     scenario,
     store,
@@ -24,6 +28,7 @@ from sandbox.hostile import Hostility
 from sandbox.notifications import POSTMAN, Postman, Tick
 from sandbox.pay_edge import Handler
 from sandbox.platform_keys import PlatformKeys
+from sandbox.rounds import going
 from sandbox.store import Store
 from sandbox.world import WORLD, World
 
@@ -32,7 +37,18 @@ STATE_FILE = "sandbox.sqlite3"
 NOT_COUNTED = ("/control", "/cashier")
 
 # What each part keeps in the store, what it answers, and what it does by itself as time goes by.
-SCHEMAS = (store.SCHEMA, refund_books.SCHEMA, plants.SCHEMA, scenario.SCHEMA, alipay_tables.SCHEMA)
+SCHEMAS = (
+    store.SCHEMA,
+    refund_books.SCHEMA,
+    plants.SCHEMA,
+    pushes.SCHEMA,
+    qr_codes.SCHEMA,
+    menus.SCHEMA,
+    js_tickets.SCHEMA,
+    content_checks.SCHEMA,
+    scenario.SCHEMA,
+    alipay_tables.SCHEMA,
+)
 ROUTES: tuple[tuple[str, str, Handler], ...] = (*wechat_routes.ROUTES, *alipay_routes.ROUTES)
 TICKS: tuple[Tick, ...] = (
     pay_books.pay_late,
@@ -64,16 +80,12 @@ def make_app(data_dir: Path, clock_file: Path | None = None) -> web.Application:
         app.router.add_route(method, path, handler)
     app.cleanup_ctx.append(_deliver)
     app.cleanup_ctx.append(alipay_postman.deliver)
+    app.cleanup_ctx.append(push_postman.deliver)
     return app
 
 
 async def _deliver(app: web.Application) -> AsyncIterator[None]:
-    postman = Postman(app[WORLD], TICKS)
-    app[POSTMAN] = postman
-    rounds = asyncio.create_task(postman.run())
-    yield
-    rounds.cancel()
-    with suppress(asyncio.CancelledError):
-        await rounds
-    await postman.stop()
+    app[POSTMAN] = Postman(app[WORLD], TICKS)
+    async with going(app[POSTMAN]):
+        yield
     app[WORLD].store.close()

@@ -1,31 +1,28 @@
-"""Control API, first half: apps, users and what users do in WeChat (log in, follow, consent)."""
+"""Control API, first half: apps, users and what users do in WeChat (log in, follow)."""
 
 import json
+import re
 import secrets
 from typing import Any
 
 from aiohttp import web
 
-from sandbox import tokens, users, web_login
+from sandbox import followers, push_texts, tokens, users, web_login
 from sandbox.control_edge import asked, take
 from sandbox.errors import ControlError
-from sandbox.store import Row
 from sandbox.world import World
 
 SAVE_APP = """
-INSERT INTO apps (appid, secret, kind, original_id, open_platform, pages, bound_mchids, web_domain)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO apps (appid, secret, kind, original_id, open_platform, pages, bound_mchids, web_domain, push)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (appid) DO UPDATE SET
     secret = excluded.secret, kind = excluded.kind, original_id = excluded.original_id,
     open_platform = excluded.open_platform, pages = excluded.pages, bound_mchids = excluded.bound_mchids,
-    web_domain = excluded.web_domain
+    web_domain = excluded.web_domain, push = excluded.push
 """
 SAVE_TEMPLATE = "INSERT INTO templates (appid, template_id, title, kind, fields, consts) VALUES (?, ?, ?, ?, ?, ?)"
-ADD_CREDIT = """
-INSERT INTO credits (appid, openid, template_id, credits) VALUES (?, ?, ?, ?)
-ON CONFLICT (appid, openid, template_id) DO UPDATE SET credits = credits + excluded.credits
-RETURNING credits
-"""
+TOKEN = re.compile(r"[A-Za-z0-9]{3,32}")
+AES_KEY = re.compile(r"[A-Za-z0-9]{43}")
 
 
 async def put_app(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
@@ -37,6 +34,7 @@ async def put_app(world: World, request: web.Request, body: dict[str, Any]) -> d
         "pages": None,
         "bound_mchids": [],
         "web_domain": None,
+        "push": None,
     }
     wanted = take(body, "secret", "kind", **optional)
     if wanted["kind"] not in ("miniprogram", "official"):
@@ -44,6 +42,7 @@ async def put_app(world: World, request: web.Request, body: dict[str, Any]) -> d
     appid = request.match_info["appid"]
     templates = [take(item, "template_id", "title", "fields", "kind", consts={}) for item in wanted["templates"]]
     pages = None if wanted["pages"] is None else json.dumps(wanted["pages"])
+    push = None if wanted["push"] is None else json.dumps(_push_address(wanted["kind"], wanted["push"]))
     with world.store.change():
         world.store.run(
             SAVE_APP,
@@ -55,12 +54,37 @@ async def put_app(world: World, request: web.Request, body: dict[str, Any]) -> d
             pages,
             json.dumps(wanted["bound_mchids"]),
             wanted["web_domain"],
+            push,
         )
         world.store.run("DELETE FROM templates WHERE appid = ?", appid)
         for item in templates:
             fields, consts = json.dumps(item["fields"]), json.dumps(item["consts"])
             world.store.run(SAVE_TEMPLATE, appid, item["template_id"], item["title"], item["kind"], fields, consts)
     return {"appid": appid, "templates": len(templates)}
+
+
+def _push_address(kind: str, wanted: dict[str, Any]) -> dict[str, str]:
+    """Where pushes go; ControlError for what WeChat's console does not take."""
+    push = take(wanted, "url", "token", aes_key="", mode=push_texts.PLAIN, format=push_texts.XML)
+    forms = push_texts.FORMATS if kind == "miniprogram" else (push_texts.XML,)
+    if push["mode"] not in push_texts.MODES or push["format"] not in forms:
+        raise ControlError(400, "wrong_value", f"mode is one of {push_texts.MODES}, format one of {forms}")
+    if not TOKEN.fullmatch(push["token"]):
+        raise ControlError(400, "wrong_value", "token has 3 to 32 letters and digits")
+    if push["mode"] != push_texts.PLAIN and not AES_KEY.fullmatch(push["aes_key"]):
+        raise ControlError(400, "wrong_value", "aes_key has 43 letters and digits")
+    if not push["url"].startswith(("http://", "https://")):
+        raise ControlError(400, "wrong_value", "url is http or https")
+    push["form"] = push.pop("format")
+    return push
+
+
+async def put_push(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """PUT /control/apps/{appid}/push: replace the address for pushes alone."""
+    app = users.known_app(world, request.match_info["appid"])
+    push = _push_address(app["kind"], body)
+    world.store.run("UPDATE apps SET push = ? WHERE appid = ?", json.dumps(push), app["appid"])
+    return {"appid": app["appid"], "push": push["url"]}
 
 
 async def create_user(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
@@ -73,30 +97,20 @@ async def create_user(world: World, request: web.Request, body: dict[str, Any]) 
     return {"user_id": user_id, "nickname": nickname, "phone": phone}
 
 
-def _user_id(world: World, request: web.Request) -> str:
-    user_id = request.match_info["user_id"]
-    if world.store.row("SELECT 1 FROM users WHERE user_id = ?", user_id) is None:
-        raise ControlError(404, "no_such_user", f"no user {user_id}")
-    return user_id
-
-
-def _app(world: World, appid: str) -> Row:
-    app = world.store.row("SELECT * FROM apps WHERE appid = ?", appid)
-    if app is None:
-        raise ControlError(404, "no_such_app", f"no app {appid}; PUT /control/apps/{appid} first")
-    return app
-
-
 async def login_code(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
     """POST /control/users/{user_id}/login-code: what `wx.login` gives."""
-    app = _app(world, take(body, "appid")["appid"])
-    return {"code": users.new_code(world, _user_id(world, request), app["appid"], users.LOGIN)}
+    app = users.known_app(world, take(body, "appid")["appid"])
+    return {
+        "code": users.new_code(world, users.known_user(world, request.match_info["user_id"]), app["appid"], users.LOGIN)
+    }
 
 
 async def phone_code(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
     """POST /control/users/{user_id}/phone-code: what the phone number button gives."""
-    app = _app(world, take(body, "appid")["appid"])
-    return {"code": users.new_code(world, _user_id(world, request), app["appid"], users.PHONE)}
+    app = users.known_app(world, take(body, "appid")["appid"])
+    return {
+        "code": users.new_code(world, users.known_user(world, request.match_info["user_id"]), app["appid"], users.PHONE)
+    }
 
 
 async def oauth_code(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
@@ -104,47 +118,44 @@ async def oauth_code(world: World, request: web.Request, body: dict[str, Any]) -
     wanted = take(body, "appid", scope=web_login.BASE, snapshot=False)
     if wanted["scope"] not in web_login.SCOPES:
         raise ControlError(400, "wrong_value", f"scope is one of {web_login.SCOPES}")
-    app = _app(world, wanted["appid"])
+    app = users.known_app(world, wanted["appid"])
     purpose = web_login.SNAPSHOT if wanted["snapshot"] else wanted["scope"]
-    return {"code": users.new_code(world, _user_id(world, request), app["appid"], purpose)}
+    return {
+        "code": users.new_code(world, users.known_user(world, request.match_info["user_id"]), app["appid"], purpose)
+    }
 
 
 async def openid(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
     """GET /control/users/{user_id}/openid?appid=."""
-    app, user_id = _app(world, asked(request, "appid")), _user_id(world, request)
+    app, user_id = (
+        users.known_app(world, asked(request, "appid")),
+        users.known_user(world, request.match_info["user_id"]),
+    )
     unionid = users.unionid_of(app, user_id)
     return {"openid": users.openid_of(world, user_id, app["appid"]), **({"unionid": unionid} if unionid else {})}
 
 
 async def follow(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-    """POST /control/users/{user_id}/follow: the user follows the official account."""
-    app = _app(world, take(body, "appid")["appid"])
-    found = users.openid_of(world, _user_id(world, request), app["appid"])
-    world.store.run("INSERT OR IGNORE INTO followers VALUES (?, ?)", app["appid"], found)
-    return {"openid": found, "follows": True}
+    """POST /control/users/{user_id}/follow: the user follows the official account, which is told `subscribe`."""
+    app = users.known_app(world, take(body, "appid")["appid"])
+    found = users.openid_of(world, users.known_user(world, request.match_info["user_id"]), app["appid"])
+    return {"openid": found, "follows": True, "push": followers.add(world, app["appid"], found)}
 
 
 async def unfollow(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-    """POST /control/users/{user_id}/unfollow."""
-    app = _app(world, take(body, "appid")["appid"])
-    found = users.openid_of(world, _user_id(world, request), app["appid"])
-    world.store.run("DELETE FROM followers WHERE appid = ? AND openid = ?", app["appid"], found)
-    return {"openid": found, "follows": False}
+    """POST /control/users/{user_id}/unfollow: the account is told `unsubscribe`."""
+    app = users.known_app(world, take(body, "appid")["appid"])
+    found = users.openid_of(world, users.known_user(world, request.match_info["user_id"]), app["appid"])
+    return {"openid": found, "follows": False, "push": followers.remove(world, app["appid"], found)}
 
 
-async def consent(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-    """POST /control/users/{user_id}/consent: an accepted subscription adds one credit, a rejected one adds none."""
-    wanted = take(body, "appid", "template_id", "answer")
-    if wanted["answer"] not in ("accept", "reject"):
-        raise ControlError(400, "wrong_value", "answer is accept or reject")
-    app = _app(world, wanted["appid"])
-    found = users.openid_of(world, _user_id(world, request), app["appid"])
-    gained = 1 if wanted["answer"] == "accept" else 0
-    row = world.store.rows(ADD_CREDIT, app["appid"], found, wanted["template_id"], gained)[0]
-    return {wanted["template_id"]: wanted["answer"], "credits": row["credits"]}
+async def open_app(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """POST /control/users/{user_id}/open: the user uses the mini-program now, as content checks want it."""
+    app = users.known_app(world, take(body, "appid")["appid"])
+    return {"openid": users.be_active(world, users.known_user(world, request.match_info["user_id"]), app["appid"])}
 
 
 async def invalidate_tokens(world: World, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
     """POST /control/tokens/invalidate: every token of the app answers 40001 from now on."""
-    app = _app(world, take(body, "appid")["appid"])
+    app = users.known_app(world, take(body, "appid")["appid"])
     return {"invalidated": tokens.invalidate(world, app["appid"])}

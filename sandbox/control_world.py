@@ -14,6 +14,7 @@ from sandbox.control_refunds import refund_view
 from sandbox.hostile import PAY_SCRIPTS
 from sandbox.notifications import POSTMAN
 from sandbox.platform_keys import KeyKind
+from sandbox.push_postman import PUSH_POSTMAN
 from sandbox.refund_books import RefundState
 from sandbox.scenario import SPANS
 from sandbox.world import World
@@ -136,6 +137,7 @@ async def reset(world: World, request: web.Request, body: dict[str, Any]) -> dic
     take(body)
     await request.app[POSTMAN].drop()
     await request.app[ALIPAY_POSTMAN].drop()
+    await request.app[PUSH_POSTMAN].drop()
     world.store.wipe()
     world.hostile.reset()
     for kind in KeyKind:

@@ -28,9 +28,11 @@ PAY_BEHAVIOURS = frozenset(
         "late",
     }
 )
-API_BEHAVIOURS = frozenset({"act_then_hang", "hang", "500"})
+API_BEHAVIOURS = frozenset({"act_then_hang", "act_then_cut", "hang", "cut", "500"})
 REFUND_BEHAVIOURS = PAY_BEHAVIOURS | {"NOT_ENOUGH", "FREQUENCY_LIMITED", "USER_ACCOUNT_ABNORMAL"}
 REFUND_OUTCOMES = frozenset({"SUCCESS", "ABNORMAL", "CLOSED"})
+SEND_RESULTS = frozenset({"success", "failed:user block", "failed: system failed"})
+VERDICTS = frozenset({"pass", "review", "risky"})
 SCRIPTS = {
     "prepay": PAY_BEHAVIOURS,
     "query": PAY_BEHAVIOURS,
@@ -41,6 +43,9 @@ SCRIPTS = {
     "refund_outcomes": REFUND_OUTCOMES,
     "messages": API_BEHAVIOURS,
     "token": API_BEHAVIOURS,
+    "send_results": SEND_RESULTS,
+    "text_verdicts": VERDICTS,
+    "media_verdicts": VERDICTS | {"download_failed"},
 }
 PAY_SCRIPTS = {"prepay", "query", "close", "refund", "refund_query", "statement"}
 BUDGETS = (
@@ -52,12 +57,19 @@ BUDGETS = (
     "callback_before_answer",
     "pay_after_close",
     "late_payments",
+    "lose_pushes",
+    "duplicate_pushes",
+    "repeat_pushes",
 )
 DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(BUDGETS, 0),
     "delay_callbacks_s": 0,
+    "delay_pushes_s": 0,
+    "media_check_delay_s": 10,
     "refund_delay_s": 2,
     **{name: [] for name in SCRIPTS},
+    "calls": {},
+    "quotas": {},
     "signtest_rate": 0.0,
     "seed": 0,
 }
@@ -89,7 +101,7 @@ class Hostility:
     def reset(self) -> None:
         """Be friendly again."""
         self.scenario.reset()
-        self._plan = {**DEFAULTS, **{name: [] for name in SCRIPTS}}
+        self._plan = dict(DEFAULTS)
         self._draws = 0
         self._save()
 
@@ -101,6 +113,19 @@ class Hostility:
         self._plan[script] = waiting[1:]
         self._save()
         return waiting[0]
+
+    def next_call(self, path: str) -> Any:
+        """What happens to the next call of a path of api.weixin.qq.com, by its script; None means friendly."""
+        waiting = self._plan["calls"].get(path)
+        if not waiting:
+            return None
+        self._plan["calls"] = {**self._plan["calls"], path: waiting[1:]}
+        self._save()
+        return waiting[0]
+
+    def quota(self, api: str, usual: int) -> int:
+        """How often an API may be called a day."""
+        return int(self._plan["quotas"].get(api, usual))
 
     def spend(self, budget: str, subject: str = "") -> bool:
         """Whether it goes wrong this time: the budget still had one, and has one less then, or the draw says so."""
@@ -117,6 +142,16 @@ class Hostility:
             if self.scenario.happens(event, subject):
                 delay_s += self.scenario.span_s(event, span)
         return delay_s
+
+    @property
+    def push_delay_s(self) -> float:
+        """How late a push starts."""
+        return float(self._plan["delay_pushes_s"])
+
+    @property
+    def media_check_delay_s(self) -> float:
+        """How long a check of a picture or a recording takes."""
+        return float(self._plan["media_check_delay_s"])
 
     @property
     def refund_delay_s(self) -> float:
@@ -150,11 +185,23 @@ def _check(name: str, value: object) -> None:
     if name in SCRIPTS:
         if not isinstance(value, list) or not all(_is_behaviour(name, item) for item in value):
             raise ControlError(400, "wrong_value", f"{name} is a list of {sorted(SCRIPTS[name])}")
+    elif name in ("calls", "quotas"):
+        fits = _is_script if name == "calls" else _is_count
+        if not isinstance(value, dict) or not all(fits(item) for item in value.values()):
+            raise ControlError(400, "wrong_value", "calls: path to list of behaviours; quotas: path to calls a day")
     elif name == "seed":
         if not isinstance(value, int):
             raise ControlError(400, "wrong_value", "seed is an integer")
     elif not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
         raise ControlError(400, "wrong_value", f"{name} is a number, 0 or more")
+
+
+def _is_script(value: object) -> bool:
+    return isinstance(value, list) and all(_is_behaviour("token", item) for item in value)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _is_behaviour(script: str, item: object) -> bool:

@@ -8,7 +8,7 @@ credit for a subscription message, following for a template message).
 import json
 from typing import Any
 
-from sandbox import tokens, value_rules
+from sandbox import followers, pushes, tokens, value_rules
 from sandbox.api_edge import ApiCall, spend_quota, text_of
 from sandbox.errors import ApiError
 from sandbox.store import Row
@@ -19,6 +19,12 @@ TEMPLATE_PER_DAY = 100_000
 CLIENT_ID_MEMORY_S = 600
 STATES = ("developer", "trial", "formal")
 LANGUAGES = ("zh_CN", "en_US", "zh_HK", "zh_TW")
+# A template message's result, as the result of a subscription message.
+SENT_STATUSES = {
+    "success": ("0", "success"),
+    "failed:user block": ("43101", "user refuse to accept the msg"),
+    "failed: system failed": ("-1", "system error"),
+}
 
 TAKE_CREDIT = """
 UPDATE credits SET credits = credits - 1
@@ -61,7 +67,7 @@ async def send_template(call: ApiCall) -> dict[str, Any]:
     openid = _recipient(world, app, body)
     _check_link(world, body)
     value_rules.check(body.get("data"), json.loads(template["fields"]), json.loads(template["consts"]))
-    if not world.store.row("SELECT 1 FROM followers WHERE appid = ? AND openid = ?", app["appid"], openid):
+    if followers.find(world, app["appid"], openid) is None:
         raise ApiError(43004, "require subscribe")
     client_id = text_of(body, "client_msg_id") or None
     since_s = world.now_s() - CLIENT_ID_MEMORY_S
@@ -77,6 +83,26 @@ async def list_templates(call: ApiCall) -> dict[str, Any]:
     app = tokens.app_of(call.world, call.request, kind="miniprogram")
     rows = call.world.store.rows("SELECT * FROM templates WHERE appid = ? AND kind = 'subscribe'", app["appid"])
     return {"errcode": 0, "errmsg": "ok", "data": [_template_view(row) for row in rows]}
+
+
+async def list_private_templates(call: ApiCall) -> dict[str, Any]:
+    """GET /cgi-bin/template/get_all_private_template: the official account's templates with their keys."""
+    app = tokens.app_of(call.world, call.request, kind="official")
+    rows = call.world.store.rows("SELECT * FROM templates WHERE appid = ? AND kind = 'template'", app["appid"])
+    views = [_template_view(row) for row in rows]
+    return {
+        "template_list": [
+            {
+                "template_id": view["priTmplId"],
+                "title": view["title"],
+                "primary_industry": "房地产",
+                "deputy_industry": "物业",
+                "content": view["content"],
+                "example": view["example"],
+            }
+            for view in views
+        ]
+    }
 
 
 def _template_view(row: Row) -> dict[str, Any]:
@@ -139,7 +165,21 @@ def _accepted(
     kind, template_id, now_s = template["kind"], template["template_id"], world.now_s()
     row = world.store.rows(ACCEPT, app["appid"], openid, kind, template_id, client_id, request, now_s)[0]
     world.store.count(f"messages accepted {kind}")
-    return _ok(row["msgid"])
+    answer = _ok(row["msgid"])
+    _tell_result(world, app["appid"], openid, template, answer["msgid"])
+    return answer
+
+
+def _tell_result(world: World, appid: str, openid: str, template: Row, msgid: int) -> None:
+    """What became of the message: the push may well come before the answer to the sender."""
+    status = world.hostile.next_behaviour("send_results") or "success"
+    fields: dict[str, Any] = {"MsgType": "event", "Event": "TEMPLATESENDJOBFINISH", "MsgID": msgid, "Status": status}
+    if template["kind"] == "subscribe":
+        errcode, text = SENT_STATUSES[status]
+        item = {"TemplateId": template["template_id"], "MsgID": str(msgid), "ErrorCode": errcode, "ErrorStatus": text}
+        event = "subscribe_msg_sent_event"
+        fields = {"MsgType": "event", "Event": event, "SubscribeMsgSentEvent": {"List": [item]}}
+    pushes.queue(world, appid, openid, fields)
 
 
 def _ok(msgid: int) -> dict[str, Any]:

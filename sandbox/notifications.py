@@ -8,9 +8,7 @@ A plan is in the store before the first attempt, and an attempt is written down 
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import aiohttp
@@ -19,14 +17,12 @@ from aiohttp import web
 from sandbox import merchants, notices, pay_auth
 from sandbox.keys import Signer
 from sandbox.merchants import Merchant
+from sandbox.rounds import Rounds
 from sandbox.store import Row
 from sandbox.world import World
 
-ANSWER_WITHIN_S = 5.0
-POLL_EVERY_S = 0.1
 LADDER_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
 ANSWER_KEPT_BYTES = 4096
-MOST_IN_FLIGHT = 200
 
 # The row's number makes two keys in use sign by turns.
 DUE = "SELECT rowid AS number, * FROM notifications WHERE next_s <= ? ORDER BY next_s LIMIT ?"
@@ -58,74 +54,24 @@ class Attempt:
         return self.outcome == "delivered"
 
 
-class Postman:
+class Postman(Rounds):
     """Delivers what is due and remembers what is on its way. Ticks are the parts that act by themselves in time."""
 
     def __init__(self, world: World, ticks: Sequence[Tick] = ()) -> None:
+        super().__init__(auto_decompress=False)
         self._world = world
         self._ticks = ticks
-        self._wake = asyncio.Event()
-        self._on_the_way: dict[str, asyncio.Task[None]] = {}
-        self._attempts_total = 0
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=MOST_IN_FLIGHT, force_close=True),
-            timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN_S),
-            auto_decompress=False,
-        )
 
-    async def run(self) -> None:
-        """Let time pass and look for due notifications, ten times a second and whenever woken."""
-        while True:
-            self._start_due()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_EVERY_S):
-                    await self._wake.wait()
-            self._wake.clear()
-
-    def wake(self) -> None:
-        """Something may be due now."""
-        self._wake.set()
-
-    async def stop(self) -> None:
-        """Drop what is on its way; it is still due after the next start."""
-        await self.drop()
-        await self._http.close()
-
-    async def drop(self) -> None:
-        """Break off what is on its way; what the store still knows is due again at once."""
-        tasks = list(self._on_the_way.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def flush(self) -> int:
-        """Deliver all that is due and wait until none of it is in flight; returns the number of attempts made."""
-        before = self._attempts_total
-        self._start_due()
-        while self._on_the_way:
-            await asyncio.wait(list(self._on_the_way.values()))
-            self._start_due()
-        return self._attempts_total - before
-
-    def _start_due(self) -> None:
+    def _due(self, limit: int) -> Sequence[Row]:
         for tick in self._ticks:
             tick(self._world)
-        due = self._world.store.rows(DUE, self._world.now_s(), MOST_IN_FLIGHT)
-        for row in due:
-            if row["id"] not in self._on_the_way and len(self._on_the_way) < MOST_IN_FLIGHT:
-                task = asyncio.create_task(self._deliver(row))
-                self._on_the_way[row["id"]] = task
-                task.add_done_callback(partial(self._arrived, row["id"]))
+        return self._world.store.rows(DUE, self._world.now_s(), limit)
 
-    def _arrived(self, notification_id: str, task: asyncio.Task[None]) -> None:
-        self._on_the_way.pop(notification_id, None)
-        self.wake()
-
-    async def _deliver(self, row: Row) -> None:
+    async def _deliver(self, row: Row) -> int:
         world = self._world
         merchant = merchants.find(world.store, row["mchid"])
         if merchant is None:
-            return
+            return 0
         if row["lost"]:
             attempts = [Attempt(world.now_s(), "lost", None, "", {})]
         else:
@@ -134,8 +80,9 @@ class Postman:
             attempts = list(await asyncio.gather(*calls))
             if probe:
                 self._write(row, attempts, probe=True)
-                return
+                return len(attempts)
         self._write(row, attempts)
+        return len(attempts)
 
     async def _call(self, row: Row, merchant: Merchant, *, probe: bool = False) -> Attempt:
         signer = merchants.callback_signer(self._world.keys, merchant, turn=row["attempts"] + row["number"])
@@ -183,7 +130,6 @@ class Postman:
                 store.run(WRITE_RESULT, "pending", now_s + LADDER_S[done], row["id"])
             else:
                 store.run(WRITE_RESULT, "given_up", None, row["id"])
-        self._attempts_total += len(attempts)
 
     def _write_attempt(self, notification_id: str, attempt: Attempt, *, outcome: str | None = None) -> None:
         self._world.store.run(

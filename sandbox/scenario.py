@@ -46,6 +46,9 @@ EVENTS = (
     "refund_abnormal",
     "refund_closed",
     "signtest",
+    "lose_pushes",
+    "duplicate_pushes",
+    "repeat_pushes",
 )
 SPANS = {"delay_s": 600, "reorder_s": 60, "late_s": 0.5}
 FRIENDLY: dict[str, Any] = {"seed": 0, "rates": {}, **SPANS, "draws": {}}

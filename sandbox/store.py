@@ -15,7 +15,7 @@ Row = sqlite3.Row
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS apps (
     appid TEXT PRIMARY KEY, secret TEXT NOT NULL, kind TEXT NOT NULL, original_id TEXT, open_platform TEXT,
-    pages TEXT, bound_mchids TEXT NOT NULL, web_domain TEXT);
+    pages TEXT, bound_mchids TEXT NOT NULL, web_domain TEXT, push TEXT);
 CREATE TABLE IF NOT EXISTS templates (
     appid TEXT NOT NULL, template_id TEXT NOT NULL, title TEXT NOT NULL, kind TEXT NOT NULL,
     fields TEXT NOT NULL, consts TEXT NOT NULL, PRIMARY KEY (appid, template_id));
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS merchants (
 CREATE TABLE IF NOT EXISTS users (user_id TEXT PRIMARY KEY, nickname TEXT NOT NULL, phone TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS openids (
     appid TEXT NOT NULL, openid TEXT NOT NULL, user_id TEXT NOT NULL, session_key TEXT,
-    PRIMARY KEY (appid, openid), UNIQUE (appid, user_id));
+    active_s REAL NOT NULL DEFAULT 0, PRIMARY KEY (appid, openid), UNIQUE (appid, user_id));
 CREATE TABLE IF NOT EXISTS codes (
     code TEXT PRIMARY KEY, purpose TEXT NOT NULL, appid TEXT NOT NULL, user_id TEXT NOT NULL,
     created_s REAL NOT NULL, used_s REAL);
@@ -34,7 +34,9 @@ CREATE TABLE IF NOT EXISTS tokens (
     token TEXT PRIMARY KEY, appid TEXT NOT NULL, source TEXT NOT NULL, issued_s REAL NOT NULL,
     expires_s REAL NOT NULL, dead_from_s REAL);
 CREATE INDEX IF NOT EXISTS tokens_by_app ON tokens (appid, source, issued_s);
-CREATE TABLE IF NOT EXISTS followers (appid TEXT NOT NULL, openid TEXT NOT NULL, PRIMARY KEY (appid, openid));
+CREATE TABLE IF NOT EXISTS followers (
+    appid TEXT NOT NULL, openid TEXT NOT NULL, since_s REAL NOT NULL DEFAULT 0,
+    via TEXT NOT NULL DEFAULT 'ADD_SCENE_SEARCH', ticket TEXT NOT NULL DEFAULT '', PRIMARY KEY (appid, openid));
 CREATE TABLE IF NOT EXISTS credits (
     appid TEXT NOT NULL, openid TEXT NOT NULL, template_id TEXT NOT NULL, credits INTEGER NOT NULL,
     PRIMARY KEY (appid, openid, template_id));
@@ -102,6 +104,11 @@ YOUNGER_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("orders", "pay_at_s", "REAL"),
     ("notifications", "manner", "TEXT NOT NULL DEFAULT ''"),
     ("apps", "web_domain", "TEXT"),
+    ("apps", "push", "TEXT"),
+    ("openids", "active_s", "REAL NOT NULL DEFAULT 0"),
+    ("followers", "since_s", "REAL NOT NULL DEFAULT 0"),
+    ("followers", "via", "TEXT NOT NULL DEFAULT 'ADD_SCENE_SEARCH'"),
+    ("followers", "ticket", "TEXT NOT NULL DEFAULT ''"),
     ("statement_links", "sub_mchid", "TEXT NOT NULL DEFAULT ''"),
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox import tokens
 from sandbox.api_edge import ApiCall, app_by_secret, text_of
-from sandbox.errors import ApiError
+from sandbox.errors import ApiError, ControlError
 from sandbox.store import Row
 from sandbox.world import World
 
@@ -17,6 +17,7 @@ LOGIN = "login"
 PHONE = "phone"
 
 SAVE_CODE = "INSERT INTO codes (code, purpose, appid, user_id, created_s) VALUES (?, ?, ?, ?, ?)"
+ACTIVE = "UPDATE openids SET active_s = ? WHERE appid = ? AND openid = ?"
 SAVE_OPENID = "INSERT OR IGNORE INTO openids (appid, openid, user_id) VALUES (?, ?, ?)"
 ROTATE = "UPDATE openids SET session_key = ? WHERE appid = ? AND openid = ?"
 
@@ -24,6 +25,21 @@ ROTATE = "UPDATE openids SET session_key = ? WHERE appid = ? AND openid = ?"
 def _identity(*parts: str) -> str:
     digest = hashlib.sha256("|".join(parts).encode()).digest()
     return "o" + base64.urlsafe_b64encode(digest).decode()[:27]
+
+
+def known_user(world: World, user_id: str) -> str:
+    """The user's id where there is such a user, ControlError 404 otherwise."""
+    if world.store.row("SELECT 1 FROM users WHERE user_id = ?", user_id) is None:
+        raise ControlError(404, "no_such_user", f"no user {user_id}")
+    return user_id
+
+
+def known_app(world: World, appid: str) -> Row:
+    """The app as it stands in the store, ControlError 404 where there is none."""
+    app = world.store.row("SELECT * FROM apps WHERE appid = ?", appid)
+    if app is None:
+        raise ControlError(404, "no_such_app", f"no app {appid}; PUT /control/apps/{appid} first")
+    return app
 
 
 def openid_of(world: World, user_id: str, appid: str) -> str:
@@ -38,9 +54,16 @@ def unionid_of(app: Row, user_id: str) -> str | None:
     return _identity("unionid", app["open_platform"], user_id) if app["open_platform"] else None
 
 
+def be_active(world: World, user_id: str, appid: str) -> str:
+    """The user uses the app now; returns the openid."""
+    openid = openid_of(world, user_id, appid)
+    world.store.run(ACTIVE, world.now_s(), appid, openid)
+    return openid
+
+
 def new_code(world: World, user_id: str, appid: str, purpose: str) -> str:
     """A login code (`wx.login`) or a phone code (the button's callback): single use, five minutes."""
-    openid_of(world, user_id, appid)
+    be_active(world, user_id, appid)
     code = "0" + secrets.token_urlsafe(24)[:31]
     world.store.run(SAVE_CODE, code, purpose, appid, user_id, world.now_s())
     return code

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
-from backend.kernel import leases
+from backend.kernel import leases, outbox
 from backend.kernel.audit import SYSTEM
 from backend.kernel.db import Tx
 from backend.kernel.outbox import Handler
@@ -17,6 +19,7 @@ from backend.messaging.meanings import BILL_ISSUED
 from backend.messaging.templates import Channel
 from backend.wechat import apps
 from backend.wechat.apps import AppKind
+from backend.wechat.pushes import EVENT, Push
 from tests import factories
 from tests.conftest import Sandbox
 from workers import edge
@@ -111,6 +114,38 @@ async def plan_bills(res: Resources, place: factories.Community, people: list[UU
         )
     )  # fmt: skip
     return planned.count
+
+
+async def sent(
+    res: Resources, place: factories.Community, person: factories.Person, msgid: str, *, channel: Channel
+) -> UUID:
+    """A message that WeChat has accepted under this number; returns its intent."""
+    await plan_bills(res, place, [person.id], event_key=f"sent-{msgid}")
+    await res.db.execute("DELETE FROM outbox WHERE event = 'messaging.planned'")
+    appid = OFFICIAL if channel is Channel.TEMPLATE else MINI
+    for change in (
+        "state = 'SENDING', first_sent_at = $2, channel = $3, appid = $4, openid = $5, template_id = $6, attempt = 1",
+        "state = 'SENT', finished_at = $2, channel = $3, appid = $4, openid = $5, template_id = $6",
+    ):
+        await res.db.execute(
+            f"UPDATE message_intent SET {change} WHERE event_key = $1",
+            f"sent-{msgid}", res.clock.now(), channel, appid, person.openid, BILL_TEMPLATE[channel],
+        )  # fmt: skip
+    await res.db.execute("UPDATE message_intent SET msgid = $2 WHERE event_key = $1", f"sent-{msgid}", msgid)
+    intent_id: UUID = await res.db.fetchval("SELECT id FROM message_intent WHERE msgid = $1", msgid)
+    return intent_id
+
+
+async def push(
+    res: Resources, event: str, fields: Mapping[str, Any], *, appid: str, openid: str, ago_s: float = 0
+) -> None:
+    """WeChat has told something, `ago_s` seconds ago: the event as the push server emits it."""
+    told = Push(appid, openid, event, res.clock.now() - timedelta(seconds=ago_s), fields)
+
+    async def tell(tx: Tx) -> None:
+        outbox.emit(tx, EVENT + event, told.payload())
+
+    await res.db.transact(tell)
 
 
 async def work_due(res: Resources, handlers: Mapping[str, Handler] = HANDLERS) -> int:

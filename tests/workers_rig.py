@@ -1,20 +1,27 @@
 """The workers inside a test: relay, sweeper and consumer over the test's own database and Redis."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from backend.kernel import outbox
+from backend.kernel.config import Settings
 from backend.kernel.db import Database, Tx
 from backend.kernel.leases import Lease
 from backend.kernel.outbox import Handler, Lane
 from backend.kernel.resources import Resources
 from workers import edge, relay, sweeper
 from workers.queue import Queue, consume
+
+ROOT = Path(__file__).parents[1]
 
 
 async def emit(db: Database, event: str, payload: Mapping[str, Any], **options: Any) -> None:
@@ -109,3 +116,30 @@ async def work_one(
 ) -> None:
     """One lease through the job edge, without Redis."""
     await edge.work(res, handlers, lease, started_before)
+
+
+@contextmanager
+def worker_process(settings: Settings, failpoints: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """A worker as a process of its own, with the handlers of tests/faults/worker_process.py; killed at the end."""
+    env = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("LINLI_")},
+        "LINLI_DATABASE_URL": str(settings.database_url),
+        "LINLI_REDIS_URL": str(settings.redis_url),
+        "LINLI_DATA_DIR": str(settings.data_dir),
+        "LINLI_LEASE_S": str(settings.lease_s),
+        "LINLI_JOB_TIMEOUT_S": str(settings.job_timeout_s),
+        "LINLI_WECHAT_API_URL": settings.wechat_api_url,
+        "LINLI_LOG_LEVEL": "error",
+        "LINLI_FAILPOINTS": failpoints,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.worker_process"], cwd=ROOT, env=env, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()

@@ -59,10 +59,30 @@ class WechatUser(Model):
     staff_id = fields.UUIDField(null=True)
     session_key_sealed = fields.BinaryField(null=True)
     reachable = fields.BooleanField(default=True)
+    follows = fields.BooleanField(null=True)
+    follow_told_at = fields.DatetimeField(null=True)
+    by_scan = fields.BooleanField(default=False)
     created_at = fields.DatetimeField()
 
     class Meta:
         table = "wechat_user"
+
+
+class AccountCode(Model):
+    """A resident's code for binding the official account by a scan (扫码绑定公众号)."""
+
+    id = fields.UUIDField(primary_key=True)
+    person_id = fields.UUIDField()
+    appid = fields.TextField()
+    scene_hash = fields.BinaryField()
+    drawn = fields.TextField(null=True)
+    ticket = fields.TextField(null=True)
+    created_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField()
+    used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "account_code"
 
 
 class PersonalConsent(Model):
@@ -77,3 +97,14 @@ class PersonalConsent(Model):
 
     class Meta:
         table = "personal_consent"
+
+
+class WebLogin(Model):
+    """A state of the web login (网页授权) that has brought somebody back from WeChat."""
+
+    state_hash = fields.BinaryField(primary_key=True)
+    wechat_user_id = fields.UUIDField()
+    at = fields.DatetimeField()
+
+    class Meta:
+        table = "web_login"

@@ -5,14 +5,14 @@ out at once. The second query, which slides the session, runs at most every few 
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from backend.identity import roles, sessions
 from backend.identity.sessions import SessionKind
 from backend.kernel.auth import Kind, Principal, Tie
 from backend.kernel.clock import local_date
-from backend.kernel.db import Database, Record
+from backend.kernel.db import Database, Reader, Record
 from backend.kernel.errors import Unauthenticated
 from backend.kernel.resources import Resources
 
@@ -26,6 +26,15 @@ RESIDENT = """
         ON t.person_id = u.person_id AND t.starts_on <= $3 AND (t.ends_on IS NULL OR t.ends_on > $3)
      WHERE s.token_hash = $1 AND s.kind = 'resident' AND s.revoked_at IS NULL AND s.expires_at > $2
      ORDER BY t.house_id
+"""
+
+# Indexes of the ties of a person; a company's communities are few.
+OF_PERSON = """
+    SELECT t.house_id, t.community_id, t.role
+      FROM person_tie t JOIN company_community c USING (community_id)
+     WHERE t.person_id = $1 AND c.company_id = $2 AND t.starts_on <= $3 AND (t.ends_on IS NULL OR t.ends_on > $3)
+     ORDER BY t.house_id
+     LIMIT 100
 """
 
 STAFF = """
@@ -51,6 +60,13 @@ async def authenticate(res: Resources, token: str, request_id: str) -> Principal
     if token.startswith(sessions.PREFIX["staff"]):
         return await _staff(res.db, token_hash, now, request_id)
     raise Unauthenticated
+
+
+async def of_person(db: Reader, person_id: UUID, *, company_id: UUID, on: date) -> Principal:
+    """A resident who writes to us without a session, with the ties to houses that the company manages."""
+    rows = await db.fetch(OF_PERSON, person_id, company_id, on)
+    ties = tuple(Tie(row["house_id"], row["community_id"], row["role"]) for row in rows)
+    return Principal(kind=Kind.RESIDENT, id=person_id, ties=ties)
 
 
 async def _resident(db: Database, token_hash: bytes, now: datetime, request_id: str) -> Principal:

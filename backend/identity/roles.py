@@ -125,10 +125,19 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "counter.manage": frozenset({A, M}),
     "receipt.read": frozenset({A, M, C, S}),
     "receipt.issue": frozenset({A, M, C}),
-    # Messages and parked jobs. Templates need a role for all of the company.
+    # Messages and parked jobs. Templates and quiet hours need a role for all of the company.
     "message_template.manage": frozenset({A}),
+    "official_account.manage": frozenset({A}),
+    "official_account.reply": frozenset({A, M, S}),
+    "message_settings.manage": frozenset({A}),
     "message.read": frozenset({A, M, S}),
     "message.retry": frozenset({A, M, S}),
+    # Notices: `publish` sends to people's phones, withdraws and reminds. What the status page says needs a role for all
+    # of the company.
+    "notice.read": frozenset({A, M, S, R}),
+    "notice.write": frozenset({A, M, S}),
+    "notice.publish": frozenset({A, M}),
+    "outage.tell": frozenset({A}),
     "outbox.read": frozenset({A, M}),
     "outbox.retry": frozenset({A}),
 }

@@ -19,8 +19,8 @@ from sanic.exceptions import MethodNotAllowed, PayloadTooLarge, SanicException
 from sanic.exceptions import NotFound as RouteNotFound
 from sanic.response import raw as raw_response
 
-from backend.kernel import log, metrics, multipart, problems
-from backend.kernel.auth import ANONYMOUS, Principal, SignedRequest
+from backend.kernel import cookies, log, metrics, multipart, problems
+from backend.kernel.auth import ANONYMOUS, PUBLIC, Principal, SignedRequest
 from backend.kernel.errors import AppError, BadRequest, Forbidden, Invalid, NotFound, TooLarge, Unavailable
 from backend.kernel.failpoints import failpoint
 from backend.kernel.http import Call, Reply, Route, Stream
@@ -38,7 +38,7 @@ _JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """How a principal is known: by a bearer token, or by the signature of a request."""
+    """How a principal is known: by a token, in the header or in a browser's cookie, or by a request's signature."""
 
     authenticate: Authenticate
     verify: Verify
@@ -152,9 +152,10 @@ async def _principal(route: Route, res: Resources, doors: Doors, request: Reques
         target = request.path + (f"?{request.query_string}" if request.query_string else "")
         signed = SignedRequest(request.method, target, given.strip(), request.body or b"")
         return await doors.verify(res, signed, request_id)
-    if scheme.lower() != "bearer" or not given:
-        return ANONYMOUS
-    return await doors.authenticate(res, given.strip(), request_id)
+    token = given.strip() if scheme.lower() == "bearer" else ""
+    if not scheme and route.permission != PUBLIC:
+        token = cookies.session_token(res.settings, request.method, request.path, request.headers)
+    return await doors.authenticate(res, token, request_id) if token else ANONYMOUS
 
 
 async def _body(route: Route, request: Request) -> bytes:

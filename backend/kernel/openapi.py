@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from backend.kernel.auth import PUBLIC
+from backend.kernel.auth import PUBLIC, RESIDENT
+from backend.kernel.cookies import SESSION_COOKIE
 from backend.kernel.errors import (
     AppError,
     BadRequest,
@@ -69,7 +70,11 @@ def describe(routes: Sequence[Route], *, version: str, server: str) -> dict[str,
             "responses": {
                 _name(told): _refusal(told) for route in routes for told in _errors_by_status(route).values()
             },
-            "securitySchemes": {"session": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "session": {"type": "http", "scheme": "bearer"},
+                # Pages in WeChat; what changes something also needs their Origin (backend/kernel/cookies.py).
+                "page": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
+            },
         },
     }
 
@@ -89,7 +94,7 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
         "summary": route.summary,
         "tags": [route.path.split("/")[1]],
         "x-permission": route.permission,
-        "security": [] if route.permission == PUBLIC else [{"session": []}],
+        "security": _security(route.permission),
         "parameters": _parameters(route),
         "responses": _responses(route, schemas),
     }
@@ -108,6 +113,12 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
     elif route.raw:
         operation["requestBody"] = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
     return operation
+
+
+def _security(permission: str) -> list[dict[str, list[str]]]:
+    if permission == PUBLIC:
+        return []
+    return [{"session": []}, {"page": []}] if permission == RESIDENT else [{"session": []}]
 
 
 def operation_id(route: Route) -> str:

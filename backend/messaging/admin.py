@@ -1,5 +1,6 @@
-"""Staff routes of messaging: templates, refused messages, parked jobs (D11, I-16)."""
+"""Staff routes of messaging: refused messages, parked jobs, quiet hours, figures; templates (D11, I-16)."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -7,51 +8,28 @@ from backend.kernel import parked as parked_rows
 from backend.kernel.db import Tx
 from backend.kernel.errors import Invalid, NotFound
 from backend.kernel.http import Call, Page, Route, decode_cursor, encode_cursor
-from backend.messaging import parked, templates
+from backend.messaging import figures, parked, quiet_hours, template_admin
 from backend.messaging.schemas import (
+    FiguresAnswer,
+    FiguresQuery,
     ParkedMessageAnswer,
     ParkedMessagesAnswer,
     ParkedRowAnswer,
     ParkedRowsAnswer,
+    QuietHoursAnswer,
+    QuietHoursBody,
     RetriedAnswer,
     RetryBody,
-    TemplateBody,
-    TemplatesAnswer,
 )
 
-TEMPLATES, MESSAGES, RETRY, JOBS, JOBS_RETRY = (
-    "message_template.manage",
+SETTINGS, MESSAGES, RETRY, JOBS, JOBS_RETRY = (
+    "message_settings.manage",
     "message.read",
     "message.retry",
     "outbox.read",
     "outbox.retry",
 )
-
-
-async def list_templates(call: Call[None, None]) -> TemplatesAnswer:
-    """Templates of the company."""
-    company_id = _company(call, TEMPLATES)
-    return TemplatesAnswer.of(await templates.of_companies(call.res.db, [company_id]))
-
-
-async def save_template(call: Call[TemplateBody, None]) -> TemplatesAnswer:
-    """Add or replace one."""
-    company_id, body = _company(call, TEMPLATES), call.body
-
-    async def work(tx: Tx) -> TemplatesAnswer:
-        await templates.save(
-            tx,
-            call.principal.actor,
-            company_id=company_id,
-            appid=body.appid,
-            channel=body.channel,
-            meaning=body.meaning,
-            template_id=body.template_id,
-            fields=body.fields,
-        )
-        return TemplatesAnswer.of(await templates.of_companies(tx, [company_id]))
-
-    return await call.transact(work)
+LONGEST = timedelta(days=366)
 
 
 async def list_parked_messages(call: Call[None, Page]) -> ParkedMessagesAnswer:
@@ -115,9 +93,37 @@ async def retry_row(call: Call[None, None]) -> RetriedAnswer:
     return await call.transact(work)
 
 
-def _company(call: Call[Any, Any], permission: str) -> UUID:
-    """The company, for whoever holds `permission` in all of it; NotFound otherwise."""
-    return call.principal.require_company(permission)
+async def show_figures(call: Call[None, FiguresQuery]) -> FiguresAnswer:
+    """What became of the messages of a community."""
+    community_id, query = call.ids["community_id"], call.query
+    call.principal.require_community(MESSAGES, community_id)
+    if not query.from_on <= query.to_on <= query.from_on + LONGEST:
+        raise Invalid("请选择不超过一年的日期范围，开始日期不能晚于结束日期。")
+    return FiguresAnswer.of(
+        await figures.of_community(call.res.db, community_id, from_on=query.from_on, to_on=query.to_on)
+    )
+
+
+async def show_quiet_hours(call: Call[None, None]) -> QuietHoursAnswer:
+    """What the company has set."""
+    return QuietHoursAnswer.of(await quiet_hours.of_company(call.res.db, call.principal.require_company(SETTINGS)))
+
+
+async def save_quiet_hours(call: Call[QuietHoursBody, None]) -> QuietHoursAnswer:
+    """Set those of the company or of one community, or go back to what holds above."""
+    company_id, body = call.principal.require_company(SETTINGS), call.body
+
+    async def work(tx: Tx) -> QuietHoursAnswer:
+        await quiet_hours.save(
+            tx,
+            call.principal.actor,
+            company_id=company_id,
+            community_id=body.community_id,
+            hours=body.hours.hours() if body.hours else None,
+        )
+        return QuietHoursAnswer.of(await quiet_hours.of_company(tx, company_id))
+
+    return await call.transact(work)
 
 
 def _is_company_wide(call: Call[Any, Any], permission: str) -> bool:
@@ -125,25 +131,7 @@ def _is_company_wide(call: Call[Any, Any], permission: str) -> bool:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route(
-        method="GET",
-        path="/admin/v1/message-templates",
-        handler=list_templates,
-        permission=TEMPLATES,
-        summary="公司的消息模板和可用的消息种类",
-        answer=TemplatesAnswer,
-        errors=(NotFound,),
-    ),
-    Route(
-        method="PUT",
-        path="/admin/v1/message-templates",
-        handler=save_template,
-        permission=TEMPLATES,
-        summary="保存一个消息模板",
-        body=TemplateBody,
-        answer=TemplatesAnswer,
-        errors=(NotFound, Invalid),
-    ),
+    *template_admin.ROUTES,
     Route(
         method="GET",
         path="/admin/v1/messages/parked",
@@ -161,6 +149,35 @@ ROUTES: tuple[Route, ...] = (
         summary="重新发送被微信拒绝的消息",
         body=RetryBody,
         answer=RetriedAnswer,
+        errors=(NotFound,),
+    ),
+    Route(
+        method="GET",
+        path="/admin/v1/communities/{community_id}/message-figures",
+        handler=show_figures,
+        permission=MESSAGES,
+        summary="各种消息的发送和送达条数",
+        query=FiguresQuery,
+        answer=FiguresAnswer,
+        errors=(NotFound, Invalid),
+    ),
+    Route(
+        method="GET",
+        path="/admin/v1/quiet-hours",
+        handler=show_quiet_hours,
+        permission=SETTINGS,
+        summary="消息的免打扰时段",
+        answer=QuietHoursAnswer,
+        errors=(NotFound,),
+    ),
+    Route(
+        method="PUT",
+        path="/admin/v1/quiet-hours",
+        handler=save_quiet_hours,
+        permission=SETTINGS,
+        summary="设置公司或小区的免打扰时段",
+        body=QuietHoursBody,
+        answer=QuietHoursAnswer,
         errors=(NotFound,),
     ),
     Route(

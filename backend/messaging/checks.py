@@ -30,7 +30,7 @@ CHECKS: tuple[Check, ...] = (
         sql="""
             SELECT c.person_id, c.template_id, c.credits
               FROM message_consent c
-             WHERE c.credits > (SELECT count(*) FILTER (WHERE e.event IN ('accept', 'returned'))
+             WHERE c.credits > (SELECT count(*) FILTER (WHERE e.event IN ('accept', 'returned') AND e.seconds IS NULL)
                                      - count(*) FILTER (WHERE e.event = 'used')
                                   FROM message_consent_event e
                                  WHERE e.person_id = c.person_id AND e.template_id = c.template_id)

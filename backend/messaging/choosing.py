@@ -123,7 +123,7 @@ def _again(intent: Intent, fitting: Sequence[Template], now: datetime) -> Choice
 
 def _delivery(intent: Intent, template: Template, openid: str, now: datetime) -> Choice:
     data = template.data(intent.values)
-    why = templates.unfit(data)
+    why = templates.unfit(data, template.allowed)
     if why is not None and intent.state is IntentState.PENDING:
         return Verdict(IntentState.PARKED, why)
     return Delivery(

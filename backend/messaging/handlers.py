@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 
 from backend.kernel.outbox import Handler
-from backend.messaging import intents, sending
+from backend.messaging import consent_pushes, deliveries, intents, sending
 
-HANDLERS: Mapping[str, Handler] = {intents.SEND: sending.on_planned}
+HANDLERS: Mapping[str, Handler] = {
+    intents.SEND: sending.on_planned,
+    **deliveries.HANDLERS,
+    **consent_pushes.HANDLERS,
+}

@@ -19,16 +19,11 @@ from backend.messaging.meanings import Meaning
 SEND = "messaging.planned"
 SEND_BATCH = 200
 
-PLAN = """
-    WITH given AS (
-        SELECT g.*
-          FROM unnest($1::uuid[], $2::uuid[], $3::jsonb[], $4::text[], $5::text[])
-               AS g (id, person_id, values_shown, body, page)
-          JOIN message_person p USING (person_id)
-    ), made AS (
+_MAKE = """
+    made AS (
         INSERT INTO message_intent (id, community_id, event_key, person_id, meaning, values_shown, page, state,
-                                    created_at)
-        SELECT id, $6, $7, person_id, $8, values_shown, page, 'PENDING', $9
+                                    created_at, urgent)
+        SELECT id, $6, $7, person_id, $8, values_shown, page, 'PENDING', $9, $11
           FROM given
             ON CONFLICT (event_key, person_id) DO NOTHING
      RETURNING id
@@ -40,6 +35,21 @@ PLAN = """
     )
     SELECT id FROM made ORDER BY id
 """
+PLAN = f"""
+    WITH given AS (
+        SELECT g.*
+          FROM unnest($1::uuid[], $2::uuid[], $3::jsonb[], $4::text[], $5::text[])
+               AS g (id, person_id, values_shown, body, page)
+          JOIN message_person p USING (person_id)
+    ), {_MAKE}
+"""  # noqa: S608 - constants
+PLAN_ALIKE = f"""
+    WITH given AS (
+        SELECT g.*, $3::jsonb AS values_shown, $4::text AS body, $5::text AS page
+          FROM unnest($1::uuid[], $2::uuid[]) AS g (id, person_id)
+          JOIN message_person p USING (person_id)
+    ), {_MAKE}
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +69,20 @@ class Planned:
 
 
 async def plan(
-    tx: Tx, meaning: Meaning, *, event_key: str, community_id: UUID, recipients: Sequence[Recipient]
+    tx: Tx,
+    meaning: Meaning,
+    *,
+    event_key: str,
+    community_id: UUID,
+    recipients: Sequence[Recipient],
+    urgent: bool = False,
 ) -> Planned:
     """Plan one message about `event_key` for every present recipient who has none yet, and emit the sending.
 
-    Raises ValueError when a recipient lacks a value of the meaning.
+    `urgent` messages go in quiet hours too. Raises ValueError when a recipient lacks a value of the meaning.
     """
     for recipient in recipients:
-        if missing := set(meaning.values) - set(recipient.values):
-            raise ValueError(f"{meaning.name} needs {', '.join(sorted(missing))}")
+        _require(meaning, recipient.values)
     rows = await tx.fetch(
         PLAN,
         [uuid7(tx.now) for _ in recipients],
@@ -80,9 +95,46 @@ async def plan(
         meaning.name,
         tx.now,
         meaning.title,
+        urgent,
     )
     request_sending(tx, [row["id"] for row in rows], community_id=community_id)
     return Planned(len(rows))
+
+
+async def plan_alike(
+    tx: Tx,
+    meaning: Meaning,
+    *,
+    event_key: str,
+    community_id: UUID,
+    person_ids: Sequence[UUID],
+    values: Mapping[str, str],
+    page: str | None = None,
+    urgent: bool = False,
+) -> Planned:
+    """`plan` for many who are all told the same: one statement for thousands."""
+    _require(meaning, values)
+    rows = await tx.fetch(
+        PLAN_ALIKE,
+        [uuid7(tx.now) for _ in person_ids],
+        list(person_ids),
+        dict(values),
+        meaning.words(values),
+        page or meaning.page,
+        community_id,
+        event_key,
+        meaning.name,
+        tx.now,
+        meaning.title,
+        urgent,
+    )
+    request_sending(tx, [row["id"] for row in rows], community_id=community_id)
+    return Planned(len(rows))
+
+
+def _require(meaning: Meaning, values: Mapping[str, str]) -> None:
+    if missing := set(meaning.values) - set(values):
+        raise ValueError(f"{meaning.name} needs {', '.join(sorted(missing))}")
 
 
 def request_sending(

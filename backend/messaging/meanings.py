@@ -10,13 +10,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """One kind of message. `body` names values in braces; `values` lists every value that an intent must carry."""
+    """One kind of message. `body` names values in braces; `values` lists every value that an intent must carry.
+
+    `at_once`: an answer to what the person has just done, or of no use later: it goes in quiet hours too.
+    """
 
     name: str
     title: str
     body: str
     values: tuple[str, ...]
     page: str
+    at_once: bool = False
 
     def words(self, values: Mapping[str, str]) -> str:
         """The sentence that the inbox shows."""
@@ -36,6 +40,7 @@ PAYMENT_RECEIVED = Meaning(
     body="您的{subject}已缴费成功，金额{amount}，时间{paid_at}。感谢您的配合。",
     values=("subject", "amount", "paid_at", "order_no"),
     page="pages/payments/index",
+    at_once=True,
 )
 PAYMENT_REFUNDED = Meaning(
     name="payment_refunded",
@@ -64,6 +69,7 @@ TICKET_WORK = Meaning(
     body="{category}工单（编号{no}，{where}）{move}：{note}。",
     values=("no", "category", "where", "move", "note"),
     page="pages/todo/index",
+    at_once=True,
 )
 TICKET_OUTAGE = Meaning(
     name="ticket_outage",
@@ -73,12 +79,21 @@ TICKET_OUTAGE = Meaning(
     page="pages/tickets/index",
 )
 
+ACCOUNT_ANSWER = Meaning(
+    name="account_answer",
+    title="公众号留言的答复",
+    body="{answer}",
+    values=("answer",),
+    page="pages/tickets/index",
+    at_once=True,
+)
 VISITOR_WAITING = Meaning(
     name="visitor_waiting",
     title="访客在门口等候",
     body="{visitor}在{gate}等候，要来访{house}，事由：{purpose}。请在{answer_by}前确认是否放行，逾时由门岗处理。",
     values=("visitor", "gate", "house", "purpose", "answer_by"),
     page="pages/visitors/walk-ins",
+    at_once=True,
 )
 VISITOR_ENTERED = Meaning(
     name="visitor_entered",
@@ -86,6 +101,7 @@ VISITOR_ENTERED = Meaning(
     body="{visitor}已于{entered_at}从{gate}进入，来访{house}。",
     values=("visitor", "gate", "house", "entered_at"),
     page="pages/visitors/index",
+    at_once=True,
 )
 VISITOR_OVERSTAYED = Meaning(
     name="visitor_overstayed",
@@ -101,11 +117,26 @@ VISIT_CHANGED = Meaning(
     values=("subject", "result"),
     page="pages/visitors/index",
 )
+NOTICE = Meaning(
+    name="notice",
+    title="小区公告",
+    body="{community}发布{kind}公告“{title}”：{summary}",
+    values=("community", "kind", "title", "summary", "published_at"),
+    page="pages/notices/index",
+)
+NOTICE_REMINDER = Meaning(
+    name="notice_reminder",
+    title="公告提醒",
+    body="您还没有阅读{community}的{kind}公告“{title}”，请点击查看。",
+    values=("community", "kind", "title", "published_at"),
+    page="pages/notices/index",
+)
 
 MEANINGS: Mapping[str, Meaning] = {
     meaning.name: meaning
     for meaning in (
         BILL_ISSUED, PAYMENT_RECEIVED, PAYMENT_REFUNDED, VISITOR_WAITING, VISITOR_ENTERED, VISITOR_OVERSTAYED,
-        VISIT_CHANGED, TICKET_MOVED, TICKET_WORK, TICKET_OUTAGE, FEEDBACK_MOVED,
+        VISIT_CHANGED, TICKET_MOVED, TICKET_WORK, TICKET_OUTAGE, FEEDBACK_MOVED, NOTICE, NOTICE_REMINDER,
+        ACCOUNT_ANSWER,
     )
 }  # fmt: skip

@@ -14,6 +14,9 @@ class MessageTemplate(Model):
     meaning = f.TextField()
     template_id = f.TextField()
     fields = f.JSONField[dict[str, str]]()
+    allowed = f.JSONField[dict[str, list[str]]](default=dict)
+    problems = f.JSONField[list[dict[str, str]]](default=list)
+    checked_at = f.DatetimeField(null=True)
     created_at = f.DatetimeField()
     updated_at = f.DatetimeField()
 
@@ -29,6 +32,7 @@ class MessageConsent(Model):
     credits = f.IntField(default=0)
     last_answer = f.TextField()
     answered_at = f.DatetimeField()
+    exhausted_at = f.DatetimeField(null=True)
 
     class Meta:
         table = "message_consent"
@@ -42,6 +46,8 @@ class MessageConsentEvent(Model):
     template_id = f.TextField()
     event = f.TextField()
     at = f.DatetimeField()
+    source = f.TextField(null=True)
+    seconds = f.BigIntField(null=True)
 
     class Meta:
         table = "message_consent_event"
@@ -57,6 +63,7 @@ class MessageIntent(Model):
     meaning = f.TextField()
     values_shown = f.JSONField[dict[str, str]]()
     page = f.TextField()
+    urgent = f.BooleanField(default=False)
     state = f.TextField()
     channel = f.TextField(null=True)
     appid = f.TextField(null=True)
@@ -69,6 +76,8 @@ class MessageIntent(Model):
     error = f.TextField(null=True)
     created_at = f.DatetimeField()
     finished_at = f.DatetimeField(null=True)
+    delivery = f.TextField(null=True)
+    delivery_at = f.DatetimeField(null=True)
 
     class Meta:
         table = "message_intent"
@@ -113,3 +122,30 @@ class SendQuota(Model):
 
     class Meta:
         table = "send_quota"
+
+
+class WithdrawnMessage(Model):
+    """An event whose messages are taken back (撤回的消息)."""
+
+    event_key = f.CharField(max_length=200, primary_key=True)
+    community_id = f.UUIDField()
+    title = f.TextField()
+    body = f.TextField()
+    withdrawn_at = f.DatetimeField()
+
+    class Meta:
+        table = "message_withdrawn"
+
+
+class MessageQuietHours(Model):
+    """When messages of a company, or of one community, wait (免打扰时段); clock times of Asia/Shanghai."""
+
+    id = f.UUIDField(primary_key=True)
+    company_id = f.UUIDField()
+    community_id = f.UUIDField(null=True)
+    begins = f.TimeField()
+    ends = f.TimeField()
+    updated_at = f.DatetimeField()
+
+    class Meta:
+        table = "message_quiet_hours"

@@ -9,8 +9,10 @@ from backend.kernel import audit
 from backend.kernel.audit import Actor
 from backend.kernel.db import Reader, Tx
 from backend.messaging import intents
+from backend.wechat import errcodes
 
 RETRY_AT_ONCE = 10_000
+UNFIT = "内容放不进微信的模板，没有发出。请在“消息模板”里核对字段，再重新发送。"
 
 # Uses message_intent_parked.
 LIST = """
@@ -46,6 +48,11 @@ class ParkedMessage:
     error: str | None
     created_at: datetime
     parked_at: datetime
+
+    @property
+    def advice(self) -> str:
+        """What to do about it; without an errcode it was ourselves who found the content unfit."""
+        return UNFIT if self.errcode is None else errcodes.advice_of(self.errcode)
 
 
 async def messages(db: Reader, communities: Sequence[UUID], *, after: UUID | None, limit: int) -> list[ParkedMessage]:

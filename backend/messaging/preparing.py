@@ -1,7 +1,7 @@
 """The first half of sending, one transaction: choose, reserve quota and credits, commit SENDING before any call (I-16).
 
-What WeChat's limits do not allow now stays PENDING and comes back as a job of its own: with its slots at their time,
-or on the next morning.
+What may not go now stays PENDING and comes back as a job of its own: when the quiet hours end, with its slots at their
+time, or on the next morning after a day whose limit was reached.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,10 @@ from uuid import UUID
 
 from backend.kernel.clock import start_of_day
 from backend.kernel.db import Record, Tx
-from backend.messaging import consents, intents, quotas, templates
+from backend.messaging import consents, intents, quiet_hours, quotas, templates, withdrawing
 from backend.messaging.choosing import Address, Delivery, Intent, Verdict, choose
+from backend.messaging.meanings import MEANINGS
+from backend.messaging.quiet_hours import Hours
 from backend.messaging.quotas import Slots
 from backend.messaging.states import IntentState
 from backend.messaging.templates import Channel
@@ -25,10 +27,14 @@ EARLY = timedelta(seconds=1)
 LATE = timedelta(milliseconds=500)
 MORNING = timedelta(hours=9)
 
+# The quiet hours of the community, else of the company.
 LOCK = """
     SELECT i.id, c.company_id, i.person_id, i.meaning, i.values_shown, i.page, i.state, i.channel, i.appid, i.openid,
-           i.template_id, i.first_sent_at, i.attempt
+           i.template_id, i.first_sent_at, i.attempt, i.urgent,
+           coalesce(own.begins, common.begins) AS begins, coalesce(own.ends, common.ends) AS ends
       FROM message_intent i JOIN company_community c ON c.community_id = i.community_id
+      LEFT JOIN message_quiet_hours own ON own.company_id = c.company_id AND own.community_id = i.community_id
+      LEFT JOIN message_quiet_hours common ON common.company_id = c.company_id AND common.community_id IS NULL
      WHERE i.id = ANY($1::uuid[]) AND i.state IN ('PENDING', 'SENDING')
      ORDER BY i.id
        FOR UPDATE OF i
@@ -38,13 +44,14 @@ ADDRESSES = """
      WHERE person_id = ANY($1::uuid[])
      ORDER BY person_id, appid, openid
 """
+# `= ANY` beside the join keeps the planner from reading the whole table while it is small.
 BEGIN = """
     UPDATE message_intent i
        SET state = 'SENDING', channel = g.channel, appid = g.appid, openid = g.openid, template_id = g.template_id,
            attempt = g.attempt, first_sent_at = coalesce(i.first_sent_at, $7), errcode = NULL, error = NULL
       FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[])
            AS g (id, channel, appid, openid, template_id, attempt)
-     WHERE i.id = g.id
+     WHERE i.id = g.id AND i.id = ANY($1::uuid[])
 """
 END = """
     UPDATE message_intent i
@@ -69,10 +76,17 @@ async def prepare(
 
     All belong to one community. `reserved` are slots that this job took when it was postponed.
     """
-    locked = [_intent(row) for row in await tx.fetch(LOCK, list(intent_ids))]
-    if not locked:
+    await withdrawing.end(tx, intent_ids)
+    rows = await tx.fetch(LOCK, list(intent_ids))
+    if not rows:
         return []
-    deliveries, verdicts = await _choices(tx, locked)
+    quiet_until = _hours(rows[0]).end_after(tx.now)
+    waiting = [] if quiet_until is None else [row["id"] for row in rows if _can_wait(row)]
+    if waiting:
+        intents.request_sending(tx, waiting, community_id=community_id, run_at=quiet_until)
+    held = set(waiting)
+    locked = [_intent(row) for row in rows if row["id"] not in held]
+    deliveries, verdicts = await _choices(tx, locked) if locked else ([], [])
     await _end(tx, verdicts)
     going: list[Timed] = []
     for way in sorted({(one.appid, one.channel) for one in deliveries}):
@@ -80,6 +94,17 @@ async def prepare(
         going += await _schedule(tx, way, group, community_id, reserved)
     await _begin(tx, [timed.delivery for timed in going])
     return going
+
+
+def _hours(row: Record) -> Hours:
+    return quiet_hours.USUAL if row["begins"] is None else Hours(row["begins"], row["ends"])
+
+
+def _can_wait(row: Record) -> bool:
+    """What is under way is not held up: its key is recognised for ten minutes, and it may have arrived already."""
+    meaning = MEANINGS.get(row["meaning"])
+    at_once = row["urgent"] or (meaning is not None and meaning.at_once)
+    return not at_once and row["state"] == IntentState.PENDING
 
 
 async def _choices(tx: Tx, locked: Sequence[Intent]) -> tuple[list[Delivery], list[tuple[UUID, Verdict]]]:

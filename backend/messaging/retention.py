@@ -1,4 +1,4 @@
-"""How long messages are kept: intents half a year after their end, the inbox two years."""
+"""How long messages are kept: intents half a year after their end, withdrawals too, the inbox two years."""
 
 import time
 from collections.abc import Mapping
@@ -21,7 +21,16 @@ INBOX = """
          gone AS (DELETE FROM inbox_message m USING old WHERE m.id = old.id RETURNING 1)
     SELECT count(*) FROM gone
 """
-KEPT: Mapping[str, timedelta] = {INTENTS: timedelta(days=180), INBOX: timedelta(days=730)}
+WITHDRAWN = """
+    WITH old AS (SELECT event_key FROM message_withdrawn WHERE withdrawn_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED),
+         gone AS (DELETE FROM message_withdrawn w USING old WHERE w.event_key = old.event_key RETURNING 1)
+    SELECT count(*) FROM gone
+"""
+KEPT: Mapping[str, timedelta] = {
+    INTENTS: timedelta(days=180),
+    INBOX: timedelta(days=730),
+    WITHDRAWN: timedelta(days=180),
+}
 
 
 async def forget(res: Resources, _period: str) -> None:

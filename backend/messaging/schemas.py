@@ -1,25 +1,19 @@
-"""Requests and answers of messaging's staff routes."""
+"""Requests and answers of messaging's staff routes; those about templates are in template_schemas.py."""
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date, datetime, time
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
 from backend.kernel.http import Strict, example
 from backend.kernel.parked import ParkedRow
-from backend.messaging.meanings import MEANINGS
+from backend.messaging.figures import Figures
 from backend.messaging.parked import ParkedMessage
-from backend.messaging.templates import Channel, Template
+from backend.messaging.quiet_hours import USUAL, Hours, Setting
 
-TEMPLATE = {
-    "id": "0199023c-5a00-7000-8000-000000000003",
-    "appid": "wxd678efh567hg6787",
-    "channel": "subscription",
-    "meaning": "bill_issued",
-    "template_id": "FpJx0pV2Y5mD1nC8",
-    "fields": {"thing1": "houses", "amount2": "amount", "phrase3": "=待缴费"},
-}
-MEANING = {"name": "bill_issued", "title": "新账单", "values": ["houses", "item", "period", "amount", "due_on"]}
 ROW = {
     "number": 1024,
     "event": "messaging.planned",
@@ -38,73 +32,10 @@ MESSAGE = {
     "attempt": 1,
     "errcode": 40037,
     "error": "invalid template_id",
+    "advice": "微信没有这个模板编号。请在“消息模板”里换成微信后台现有的模板，再重新发送。",
     "created_at": "2026-09-01T02:00:00Z",
     "parked_at": "2026-09-01T02:00:02Z",
 }
-
-
-class TemplateAnswer(Strict):
-    """A template; `fields` maps its keys to values of the meaning, or to a fixed text behind `=`."""
-
-    model_config = example(**TEMPLATE)
-
-    id: UUID
-    appid: str
-    channel: Channel
-    meaning: str
-    template_id: str
-    fields: dict[str, str]
-
-    @classmethod
-    def of(cls, template: Template) -> "TemplateAnswer":
-        """The answer about a template."""
-        return cls(
-            id=template.id,
-            appid=template.appid,
-            channel=template.channel,
-            meaning=template.meaning,
-            template_id=template.template_id,
-            fields=dict(template.fields),
-        )
-
-
-class MeaningAnswer(Strict):
-    """A kind of message and the values that its template may show."""
-
-    model_config = example(**MEANING)
-
-    name: str
-    title: str
-    values: list[str]
-
-
-class TemplatesAnswer(Strict):
-    """All templates of the company, and what there is to be mapped."""
-
-    model_config = example(items=[TEMPLATE], meanings=[MEANING])
-
-    items: list[TemplateAnswer]
-    meanings: list[MeaningAnswer]
-
-    @classmethod
-    def of(cls, templates: list[Template]) -> "TemplatesAnswer":
-        """The answer about these templates."""
-        return cls(
-            items=[TemplateAnswer.of(template) for template in templates],
-            meanings=[MeaningAnswer(name=m.name, title=m.title, values=list(m.values)) for m in MEANINGS.values()],
-        )
-
-
-class TemplateBody(Strict):
-    """The template of a meaning in one app; replaces the one before."""
-
-    model_config = example(**{name: value for name, value in TEMPLATE.items() if name != "id"})
-
-    appid: str = Field(min_length=1, max_length=32)
-    channel: Channel = Field(strict=False)
-    meaning: str = Field(min_length=1, max_length=40)
-    template_id: str = Field(min_length=1, max_length=64)
-    fields: dict[str, str] = Field(min_length=1, max_length=10)
 
 
 class ParkedRowAnswer(Strict):
@@ -144,7 +75,7 @@ class ParkedRowsAnswer(Strict):
 
 
 class ParkedMessageAnswer(Strict):
-    """A message that WeChat refused."""
+    """A message that was put aside. `error` says why, in WeChat's words or ours; `advice` what to do about it."""
 
     model_config = example(**MESSAGE)
 
@@ -156,6 +87,7 @@ class ParkedMessageAnswer(Strict):
     attempt: int
     errcode: int | None
     error: str | None
+    advice: str
     created_at: datetime
     parked_at: datetime
 
@@ -171,6 +103,7 @@ class ParkedMessageAnswer(Strict):
             attempt=message.attempt,
             errcode=message.errcode,
             error=message.error,
+            advice=message.advice,
             created_at=message.created_at,
             parked_at=message.parked_at,
         )
@@ -199,3 +132,112 @@ class RetriedAnswer(Strict):
     model_config = example(count=1)
 
     count: int
+
+
+FIGURES = {
+    "planned": 120,
+    "waiting": 0,
+    "sent_template": 80,
+    "sent_subscription": 25,
+    "inbox_only": 14,
+    "unknown": 0,
+    "parked": 1,
+    "delivered": 101,
+    "blocked": 2,
+    "failed": 1,
+}
+
+
+class FiguresQuery(Strict):
+    """Days on which messages were planned, both included."""
+
+    model_config = example(from_on="2026-09-01", to_on="2026-09-30")
+
+    from_on: date = Field(strict=False)
+    to_on: date = Field(strict=False)
+
+
+class MeaningFigures(Strict):
+    """Messages of one kind. Of those sent, WeChat has told so far: delivered, blocked by the person, failed."""
+
+    model_config = example(meaning="bill_issued", **FIGURES)
+
+    meaning: str
+    planned: int
+    waiting: int
+    sent_template: int
+    sent_subscription: int
+    inbox_only: int
+    unknown: int
+    parked: int
+    delivered: int
+    blocked: int
+    failed: int
+
+
+class FiguresAnswer(Strict):
+    """By kind of message; the inbox has all of them."""
+
+    model_config = example(items=[{"meaning": "bill_issued", **FIGURES}])
+
+    items: list[MeaningFigures]
+
+    @classmethod
+    def of(cls, figures: Mapping[str, Figures]) -> "FiguresAnswer":
+        """The answer about these figures."""
+        return cls(items=[MeaningFigures(meaning=name, **asdict(one)) for name, one in figures.items()])
+
+
+Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="时刻，写法如 21:30")]
+USUAL_HOURS = {"begins": "21:30", "ends": "08:00"}
+
+
+class HoursBody(Strict):
+    """From `begins` up to `ends`, over midnight where that is earlier; equal: no quiet hours."""
+
+    model_config = example(**USUAL_HOURS)
+
+    begins: Clock
+    ends: Clock
+
+    @classmethod
+    def of(cls, hours: Hours) -> "HoursBody":
+        """The same hours as texts."""
+        return cls(begins=f"{hours.begins:%H:%M}", ends=f"{hours.ends:%H:%M}")
+
+    def hours(self) -> Hours:
+        """The same hours as times."""
+        return Hours(time.fromisoformat(self.begins), time.fromisoformat(self.ends))
+
+
+class QuietHoursBody(Strict):
+    """Quiet hours of the company, or of one community; `hours` null: what holds above it, in the end the usual ones."""
+
+    model_config = example(community_id=None, hours=USUAL_HOURS)
+
+    community_id: UUID | None = Field(None, strict=False)
+    hours: HoursBody | None
+
+
+class QuietHoursSetting(Strict):
+    """What is set for the company (`community_id` null) or for one community."""
+
+    model_config = example(community_id=None, hours=USUAL_HOURS)
+
+    community_id: UUID | None
+    hours: HoursBody
+
+
+class QuietHoursAnswer(Strict):
+    """What is set, and what holds where nothing is."""
+
+    model_config = example(usual=USUAL_HOURS, items=[{"community_id": None, "hours": USUAL_HOURS}])
+
+    usual: HoursBody
+    items: list[QuietHoursSetting]
+
+    @classmethod
+    def of(cls, settings: Sequence[Setting]) -> "QuietHoursAnswer":
+        """The answer about these settings."""
+        items = [QuietHoursSetting(community_id=one.community_id, hours=HoursBody.of(one.hours)) for one in settings]
+        return cls(usual=HoursBody.of(USUAL), items=items)

@@ -1,7 +1,7 @@
 """The second half of sending, in the transaction that ends the job: what became of each call, by WeChat's word (D11).
 
 Accepted is sent. Unknown is repeated with the same key if it is a template message, and left to the inbox otherwise.
-A refusal means that nothing was sent: what to do then stands in backend/wechat/errors.py as data.
+A refusal means that nothing was sent: what to do then stands in backend/wechat/errcodes.py as data.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,8 @@ from backend.messaging.choosing import Delivery
 from backend.messaging.preparing import tomorrow_morning
 from backend.messaging.states import IntentState
 from backend.messaging.templates import Channel
-from backend.wechat.errors import Meaning, Outcome, Refused, Sent, Unknown
+from backend.wechat.errcodes import Meaning
+from backend.wechat.errors import Outcome, Refused, Sent, Unknown
 
 REPEAT_AFTER = timedelta(seconds=30)
 RETRY_AFTER = timedelta(seconds=15)
@@ -32,7 +33,7 @@ RECORD = """
            finished_at = CASE WHEN g.state IN ('PENDING', 'SENDING') THEN NULL ELSE $7::timestamptz END
       FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::integer[], $6::text[])
            AS g (id, attempt, state, msgid, errcode, error)
-     WHERE i.id = g.id AND i.attempt = g.attempt AND i.state = 'SENDING'
+     WHERE i.id = g.id AND i.id = ANY($1::uuid[]) AND i.attempt = g.attempt AND i.state = 'SENDING'
 """
 
 
@@ -110,6 +111,9 @@ def _refused(tx: Tx, one: Delivery, refusal: Refused, effects: _Effects) -> _Res
         return _ended(IntentState.INBOX_ONLY, refusal)
     if refusal.meaning is Meaning.STOP_PERSON:
         effects.unreachable.setdefault(one.appid, []).append(one.openid)
+        if one.channel is Channel.SUBSCRIPTION:
+            effects.give_back.append(one.credit)
+            return _ended(IntentState.INBOX_ONLY, refusal)
     if refusal.meaning is Meaning.BACK_OFF_TODAY:
         effects.closed.add((one.appid, one.channel))
     again_at = _again_at(tx, one, refusal.meaning)
@@ -123,11 +127,11 @@ def _refused(tx: Tx, one: Delivery, refusal: Refused, effects: _Effects) -> _Res
 
 
 def _again_at(tx: Tx, one: Delivery, meaning: Meaning) -> datetime | None:
-    """When a refused message goes again, by whatever way is open then; None when a person must look at it."""
+    """When a refused message goes again, by whatever way is open then; None when staff must look at it."""
     match meaning:
         case Meaning.RETRY | Meaning.REFRESH_TOKEN:
             return tx.now + min(RETRY_AFTER * (1 << (one.attempt - 1)), RETRY_CAP)
-        case Meaning.STOP_PERSON if one.channel is Channel.TEMPLATE:
+        case Meaning.STOP_PERSON:
             return tx.now
         case Meaning.BACK_OFF_TODAY:
             return tomorrow_morning(tx)

@@ -103,6 +103,11 @@ async def rename_company(tx: Tx, actor: Actor, *, company_id: UUID, name: str) -
     )  # fmt: skip
 
 
+async def companies(db: Reader) -> dict[UUID, str]:
+    """Id and name of every company; there are few."""
+    return {row["id"]: row["name"] for row in await db.fetch("SELECT id, name FROM company ORDER BY name, id")}
+
+
 async def company_name(db: Reader, company_id: UUID) -> str:
     """The company's name; raises NotFound."""
     name = await db.fetchval("SELECT name FROM company WHERE id = $1", company_id)

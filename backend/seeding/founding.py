@@ -15,7 +15,6 @@ from backend.identity.people import Entry, Person
 from backend.identity.roles import MONEY_ROLES, Role
 from backend.kernel import approvals, passwords
 from backend.kernel.audit import SYSTEM, Actor
-from backend.kernel.auth import TieRole
 from backend.kernel.db import Reader, Tx
 from backend.kernel.ids import random_text
 from backend.kernel.money import Rounding, RoundingUnit
@@ -26,10 +25,10 @@ from backend.property.communities import Community
 from backend.property.houses import Features, House
 from backend.property.kinds import HouseKind
 from backend.property.occupancy import Listed
-from backend.seeding import car_park, service_desk, visiting, workshop
+from backend.seeding import account, car_park, service_desk, visiting, workshop
 from backend.seeding.alipay import AlipayAccount
 from backend.seeding.demo_file import StaffLogin
-from backend.seeding.town import Resident, Spot
+from backend.seeding.town import Spot
 from backend.seeding.wechat import Accounts
 from backend.wechat import apps
 from backend.wechat.apps import AppKind
@@ -99,6 +98,7 @@ async def found(
         for fee in FEES:
             await _charge(tx, res, community_id, fee, team, billed_from)
         await _open_accounts(tx, res, company_id, accounts)
+        await account.lay_out(tx, res, company_id, accounts)
         await _collect_by_alipay(tx, res, company_id, alipay)
         await car_park.lay_out(
             tx, res, community_id, manager=_actor(team, "manager"), administrator=_actor(team, "admin")
@@ -124,18 +124,8 @@ async def merchant_of(db: Reader, community_id: UUID, channel: Channel = Channel
 
 
 def _listed(spots: Sequence[Spot]) -> list[tuple[str, str | None]]:
-    everybody = {who.phone: who.name for spot in spots for who, _ in living(spot)}
+    everybody = {who.phone: who.name for spot in spots for who, _ in spot.living()}
     return list(everybody.items())
-
-
-def living(spot: Spot) -> list[tuple[Resident, TieRole]]:
-    """Who is tied to the house, and as what."""
-    ties: list[tuple[Resident, TieRole]] = [(one, "family") for one in spot.family]
-    if spot.owner is not None:
-        ties.insert(0, (spot.owner, "owner"))
-    if spot.tenant is not None:
-        ties.append((spot.tenant, "tenant"))
-    return ties
 
 
 async def _hire(
@@ -195,7 +185,7 @@ async def _move_in(
     listed = [
         Listed(house.id, house.no, known[who.phone].id, known[who.phone].no, role)
         for spot, house in zip(spots, built, strict=True)
-        for who, role in living(spot)
+        for who, role in spot.living()
     ]
     await occupancy.bind_many(tx, community_id=community_id, listed=listed)
 

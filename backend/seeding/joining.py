@@ -10,7 +10,7 @@ from backend.kernel.db import Tx
 from backend.kernel.resources import Resources
 from backend.messaging import consents
 from backend.messaging.templates import Channel, of_app
-from backend.seeding import founding, gathering
+from backend.seeding import gathering
 from backend.seeding.demo_file import Demo, ResidentLogin
 from backend.seeding.town import Resident, Spot
 from backend.seeding.wechat import control
@@ -38,7 +38,7 @@ def residents_to_join(spots: Sequence[Spot]) -> list[ResidentLogin]:
     met: dict[str, ResidentLogin] = {}
     guests = 0
     for spot in spots:
-        for who, role in founding.living(spot):
+        for who, role in spot.living():
             is_guest = role != "owner"
             if who.phone in met or (is_guest and guests >= GUESTS):
                 continue

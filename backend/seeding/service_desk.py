@@ -22,6 +22,7 @@ from backend.tickets.complaints.words import Nature, Urgency
 from backend.tickets.dispatch import duty, handling
 from backend.tickets.dispatch.duty import Shift
 from backend.tickets.moves import Move
+from backend.tickets.screening import switch
 from backend.tickets.states import Dispatch, FollowUp, Kind, Role
 from backend.tickets.step import Asked, Sight, Stars, Who
 from backend.tickets.submitting import New
@@ -52,7 +53,7 @@ TEAM = "SELECT id FROM staff WHERE company_id = $1 AND login = $2"
 
 
 async def lay_out(tx: Tx, company_id: UUID, *, manager: Actor) -> None:
-    """The categories of the company, and what holds for complaints; what goes by rota is dispatched as it comes in."""
+    """Categories, what holds for complaints, checks of content; what goes by rota is dispatched as it comes in."""
     made = {}
     for settings in CATEGORIES:
         category_id = await categories.create(
@@ -66,6 +67,7 @@ async def lay_out(tx: Tx, company_id: UUID, *, manager: Actor) -> None:
     await policy.set_policy(tx, manager, company_id=company_id, new=new)
     for name in CAUSES:
         await causes.create(tx, manager, company_id=company_id, name=name)
+    await switch.turn(tx, manager, company_id=company_id, enabled=True)
 
 
 async def report(res: Resources, company_id: UUID, community_id: UUID, joined: Sequence[Joined]) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
+from backend.kernel.auth import TieRole
+
 SEED = 20_260_901
 CM2_PER_M2 = 10_000
 FAMILY_SHARE = 0.3
@@ -43,6 +45,15 @@ class Spot:
     owner: Resident | None = None
     family: tuple[Resident, ...] = ()
     tenant: Resident | None = None
+
+    def living(self) -> list[tuple[Resident, TieRole]]:
+        """Who is tied to the house, and as what."""
+        ties: list[tuple[Resident, TieRole]] = [(one, "family") for one in self.family]
+        if self.owner is not None:
+            ties.insert(0, (self.owner, "owner"))
+        if self.tenant is not None:
+            ties.append((self.tenant, "tenant"))
+        return ties
 
 
 @dataclass(slots=True)

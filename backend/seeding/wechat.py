@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from backend.kernel.errors import Unavailable
 from backend.kernel.resources import Resources
-from backend.messaging.meanings import BILL_ISSUED, PAYMENT_RECEIVED
+from backend.messaging.meanings import BILL_ISSUED, NOTICE, PAYMENT_RECEIVED
 from backend.messaging.templates import Channel
 from payments.merchant_keys import Keys
 
@@ -58,6 +58,12 @@ LAYOUTS = (
             "character_string4": "7QK2M9",
         },
     ),
+    Layout(
+        NOTICE.name,
+        "小区公告通知",
+        {"thing1": "title", "thing2": "community", "thing3": "summary", "time4": "published_at"},
+        {"thing1": "2栋周三停水", "thing2": "阳光小区", "thing3": "请提前储水", "time4": "2026-09-01 10:00"},
+    ),
 )
 
 
@@ -79,6 +85,7 @@ class Accounts:
     official: str
     mchid: str
     secrets: Mapping[str, str]
+    original_ids: Mapping[str, str]
     templates: tuple[Offered, ...]
     keys: Keys
 
@@ -103,20 +110,23 @@ async def register(res: Resources) -> Accounts:
         official=_appid(),
         mchid=f"16{secrets.randbelow(10**8):08}",
         secrets={},
+        original_ids={},
         templates=(),
         keys=Keys("", "", "", {}),
     )
     kinds = {made.miniprogram: Channel.SUBSCRIPTION, made.official: Channel.TEMPLATE}
     app_secrets = {appid: secrets.token_hex(16) for appid in kinds}
+    original_ids = {appid: f"gh_{secrets.token_hex(6)}" for appid in kinds}
     offered = tuple(
         Offered(appid, channel, layout, secrets.token_urlsafe(32))
         for appid, channel in kinds.items()
         for layout in LAYOUTS
     )
     for appid, channel in kinds.items():
-        await control(res, "PUT", f"/apps/{appid}", _app(made, appid, channel, app_secrets[appid], offered))
+        document = _app(made, appid, channel, app_secrets[appid], offered)
+        await control(res, "PUT", f"/apps/{appid}", {**document, "original_id": original_ids[appid]})
     keys = await _merchant(res, made)
-    return Accounts(made.miniprogram, made.official, made.mchid, app_secrets, offered, keys)
+    return Accounts(made.miniprogram, made.official, made.mchid, app_secrets, original_ids, offered, keys)
 
 
 def _appid() -> str:

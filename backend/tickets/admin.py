@@ -37,6 +37,8 @@ from backend.tickets.schemas import (
     WorkList,
     ticket_values,
 )
+from backend.tickets.screening import admin as screening_admin
+from backend.tickets.screening import hiding
 from backend.tickets.states import Role
 from backend.tickets.step import Asked, Who
 
@@ -84,17 +86,21 @@ async def detail(call: Call[Any, Any], row: Record, *, for_residents: bool) -> T
     leader = [] if row["merged_into"] is None else await reads.events(db, row["merged_into"])
     bound = None if row["outage_id"] is None else await outages.of_ticket(db, row["outage_id"])
     said = await reads.ratings(db, row["id"])
+    masked = await hiding.of_ticket(db, row["id"]) if for_residents else hiding.NOTHING
     return TicketDetail(
         **ticket_values(row, found, now=call.res.clock.now()),
         events=[
-            EventView.of(event, for_residents=for_residents, media=attachments.links(call.res, files[str(event["id"])]))
+            EventView.of(
+                event, for_residents=for_residents, media=attachments.links(call.res, files[str(event["id"])]),
+                masked=masked,
+            )
             for event in events
             if not (for_residents and Move(event["move"]) in ASIDE)
         ],
         follows=[EventView.of_leader(event) for event in leader],
         outage=None if bound is None else OutageStory.of(*bound),
-        ratings=[RatingView.of(each) for each in said],
-    )
+        ratings=[RatingView.of(each, masked=masked) for each in said],
+    )  # fmt: skip
 
 
 async def my_work(call: Call[None, None]) -> Reply:
@@ -191,4 +197,5 @@ ROUTES = (
     *outage_admin.ROUTES,
     *figures_admin.ROUTES,
     *job_sheet.ROUTES,
+    *screening_admin.ROUTES,
 )  # fmt: skip

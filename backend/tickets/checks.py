@@ -3,6 +3,7 @@
 from backend.kernel.checks import Check
 from backend.tickets.complaints import checks as complaint_checks
 from backend.tickets.dispatch import checks as dispatch_checks
+from backend.tickets.screening import checks as screening_checks
 
 IN_HAND = """
     SELECT t.id AS ticket, t.state, count(a.id) AS open_assignments
@@ -65,4 +66,5 @@ CHECKS = (
     Check("I-23", "工单与其类别、房屋和处理人同属一个小区", TOGETHER),
     *complaint_checks.CHECKS,
     *dispatch_checks.CHECKS,
+    *screening_checks.CHECKS,
 )

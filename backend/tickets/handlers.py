@@ -16,6 +16,7 @@ from backend.tickets.dispatch import handlers as dispatch_handlers
 from backend.tickets.dispatch import people
 from backend.tickets.dispatch.handlers import after_move
 from backend.tickets.moves import MOVES, Move, Told
+from backend.tickets.screening import asking, checking, results
 from backend.tickets.states import STATE_TEXT, State
 
 EVENT = """
@@ -50,6 +51,7 @@ async def on_moved(job: Job) -> None:
         if event is None:
             return
         after_move(tx, event)
+        await checking.after_move(tx, event)
         if event["move"] == Move.SUBMIT:
             return
         tells = MOVES[Move(event["move"])].tells
@@ -119,6 +121,8 @@ def _shown(event: Record) -> dict[str, str]:
 
 HANDLERS: Mapping[str, Handler] = {
     "tickets.moved": on_moved,
+    asking.TO_CHECK: checking.on_to_check,
+    "wechat.wxa_media_check": results.on_checked,
     **dispatch_handlers.HANDLERS,
     **complaint_handlers.HANDLERS,
 }

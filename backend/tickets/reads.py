@@ -12,6 +12,7 @@ from uuid import UUID
 from backend.kernel.db import Reader, Record, Tx
 from backend.kernel.errors import NotFound
 from backend.tickets.dispatch import workers
+from backend.tickets.screening import hiding
 from backend.tickets.states import Kind, State
 from backend.tickets.step import Sight, Who
 
@@ -29,9 +30,10 @@ LOCK_SEEN = f"SELECT t.* FROM ticket t WHERE t.id = $1 AND {_SEEN} FOR UPDATE"  
 
 LOCK_IN = "SELECT t.* FROM ticket t WHERE t.id = $1 AND t.community_id = ANY ($2::uuid[]) FOR UPDATE"
 
-TICKET = """
+_TICKET = """
     SELECT t.id, t.no, t.community_id, t.category_id, c.name AS category, t.kind, t.state, t.channel, t.house_id,
-           h.label AS house, t.place, t.description, t.urgent, t.round, t.paused_until, t.merged_into, t.approved_at,
+           h.label AS house, {place} AS place, {words} AS description, {flag} AS flag,
+           t.urgent, t.round, t.paused_until, t.merged_into, t.approved_at,
            t.warranty_until, t.anonymous, t.submitted_at, t.moved_at, t.done_at, t.building_id, t.outage_id,
            t.urged_times, t.urged_at, a.staff_id AS assignee_id, s.name AS assignee
       FROM ticket t
@@ -41,13 +43,20 @@ TICKET = """
       LEFT JOIN ticket_staff_name s ON s.id = a.staff_id
 """
 
-ONE_SEEN = f"{TICKET} WHERE t.id = $1 AND {_SEEN}"
+TICKET = _TICKET.format(place="t.place", words="t.description", flag=hiding.FLAG)
+SHOWN = _TICKET.format(
+    place=f"CASE WHEN NOT {hiding.HIDDEN} THEN t.place END",
+    words=f"CASE WHEN {hiding.HIDDEN} THEN '{hiding.MASK}' ELSE t.description END",
+    flag="NULL::text",
+)
+
+ONE_SEEN = f"{SHOWN} WHERE t.id = $1 AND {_SEEN}"
 
 ONE_IN = f"{TICKET} WHERE t.id = $1 AND t.community_id = ANY ($2::uuid[])"
 
 # Indexes ticket_by_house and ticket_by_person.
 LIST_SEEN = f"""
-    {TICKET}
+    {SHOWN}
      WHERE {_SEEN} AND ($1::timestamptz IS NULL OR (t.submitted_at, t.id) < ($1, $6::uuid))
      ORDER BY t.submitted_at DESC, t.id DESC
      LIMIT $7

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -13,6 +13,7 @@ from backend.kernel.http import Page, Strict, example
 from backend.media.schemas import MediaView
 from backend.tickets.dispatch.outage_schemas import OutageStory
 from backend.tickets.moves import MOVES, Move
+from backend.tickets.screening.hiding import MASK, NOTHING, Hidden
 from backend.tickets.states import STATE_TEXT, AlarmLevel, Channel, ClockKind, Kind, State
 from backend.tickets.step import Stars
 
@@ -33,8 +34,8 @@ _EVENT: dict[str, Any] = {
 TICKET: dict[str, Any] = {
     "id": ID, "no": 1024, "community_id": ID, "category_id": ID, "category": "水电维修", "kind": "repair_home",
     "state": "ACCEPTED", "state_text": "已接单", "channel": "miniprogram", "house_id": ID, "house": "1栋1单元101",
-    "place": None, "description": "厨房水龙头漏水", "urgent": False, "anonymous": False, "round": 1, "assignee_id": ID,
-    "assignee": "赵大勇", "paused_until": None, "merged_into": None, "warranty_until": None,
+    "place": None, "description": "厨房水龙头漏水", "flag": None, "urgent": False, "anonymous": False, "round": 1,
+    "assignee_id": ID, "assignee": "赵大勇", "paused_until": None, "merged_into": None, "warranty_until": None,
     "submitted_at": "2026-09-01T02:00:00Z", "moved_at": "2026-09-01T02:10:00Z", "done_at": None, "outage_id": None,
     "urged_times": 0, "urged_at": None, "clocks": [_CLOCK],
 }  # fmt: skip
@@ -69,7 +70,7 @@ def clock_values(row: Record, *, now: datetime) -> dict[str, Any]:
 class TicketView(Strict):
     """A ticket as a list shows it. `no`: the number that people say; `round` grows with every reopening.
 
-    Urging is that of the round.
+    Urging is that of the round. `flag`: the worst that the content check has found, for staff alone.
     """
 
     model_config = example(**TICKET)
@@ -86,6 +87,7 @@ class TicketView(Strict):
     house: str | None
     place: str | None
     description: str
+    flag: Literal["review", "risky"] | None
     urgent: bool
     anonymous: bool
     round: int
@@ -142,7 +144,8 @@ class EventView(Strict):
     media: list[MediaView]
 
     @classmethod
-    def of(cls, row: Record, *, for_residents: bool, media: list[MediaView]) -> "EventView":
+    def of(cls, row: Record, *, for_residents: bool, media: list[MediaView], masked: Hidden = NOTHING) -> "EventView":
+        """`masked`: what the content check hides from who is asking."""
         move, state = Move(row["move"]), State(row["to_state"])
         rule = MOVES.get(move)
         hidden = for_residents and rule is not None and rule.private
@@ -154,9 +157,9 @@ class EventView(Strict):
             at=row["at"],
             by=row["actor_kind"],
             name=row["actor"],
-            reason=None if hidden else row["reason"],
+            reason=MASK if row["id"] in masked.events and row["reason"] else None if hidden else row["reason"],
             details={} if hidden else row["details"],
-            media=media,
+            media=[each for each in media if each.id not in masked.media],
         )
 
     @classmethod
@@ -181,8 +184,10 @@ class RatingView(Strict):
     replied_at: datetime | None
 
     @classmethod
-    def of(cls, row: Record) -> "RatingView":
-        return cls(**dict(row.items()))
+    def of(cls, row: Record, *, masked: Hidden = NOTHING) -> "RatingView":
+        """`masked`: what the content check hides from who is asking."""
+        values = dict(row.items())
+        return cls(**values | {"words": MASK} if row["rated_at"] in masked.instants else values)
 
 
 class TicketDetail(TicketView):

@@ -142,12 +142,13 @@ class OutageState(StrEnum):
 
 
 class Channel(StrEnum):
-    """How a ticket came in: 小程序, 电话, 意见箱, 员工."""
+    """How a ticket came in: 小程序, 电话, 意见箱, 员工, 公众号."""
 
     MINIPROGRAM = "miniprogram"
     PHONE = "phone"
     PAPER = "paper"
     STAFF = "staff"
+    OFFICIAL = "official"
 
 
 class Ending(StrEnum):

@@ -14,6 +14,7 @@ from backend.kernel.resources import Resources
 from backend.tickets import machine
 from backend.tickets.dispatch import handlers as dispatch_handlers
 from backend.tickets.moves import Move
+from backend.tickets.screening import sweeping as screening_sweeping
 from backend.tickets.step import the_system
 
 BATCH = 500
@@ -73,4 +74,8 @@ async def _move(res: Resources, name: Move, due: Sequence[Record]) -> None:
             continue
 
 
-PERIODIC: tuple[Periodic, ...] = (Periodic("tickets.sweep", Minutes(5), sweep), *dispatch_handlers.PERIODIC)
+PERIODIC: tuple[Periodic, ...] = (
+    Periodic("tickets.sweep", Minutes(5), sweep),
+    *dispatch_handlers.PERIODIC,
+    *screening_sweeping.PERIODIC,
+)

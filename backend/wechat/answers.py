@@ -7,6 +7,8 @@ import orjson
 from backend.kernel.egress import Answer
 from backend.wechat.errors import WechatError, WechatUnreadable
 
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+PICTURES = (PNG, JPEG)
 JSON_HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
@@ -31,3 +33,11 @@ def text(document: dict[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value:
         raise WechatUnreadable(f"the answer has no {key}")
     return value
+
+
+def read_picture(answer: Answer) -> bytes:
+    """The picture of a successful answer; refusals are JSON, told by their content (section "General conventions")."""
+    if answer.status == 200 and answer.body.startswith(PICTURES):
+        return answer.body
+    read(answer)
+    raise WechatUnreadable("not a picture")

@@ -1,17 +1,21 @@
 """Calls to api.weixin.qq.com: JSON in raw UTF-8, with the account's token, which is refreshed at most once per call."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 from weakref import WeakKeyDictionary
 
 import orjson
 
-from backend.kernel.egress import Egress
+from backend.kernel.egress import Answer, Egress
 from backend.kernel.resources import Resources
 from backend.wechat import answers
 from backend.wechat.apps import App
-from backend.wechat.errors import Meaning, WechatError
+from backend.wechat.errcodes import Meaning
+from backend.wechat.errors import WechatError
 from backend.wechat.tokens import Tokens
+
+T = TypeVar("T")
 
 
 class WechatApi:
@@ -31,18 +35,34 @@ class WechatApi:
 
         EgressError, WechatError or WechatUnreadable; TokenUnavailable when the call was not made at all.
         """
-        body = orjson.dumps(document)
+        return await self._with_token(app, "POST", path, {}, orjson.dumps(document), answers.read)
+
+    async def draw(self, app: App, path: str, document: dict[str, Any]) -> bytes:
+        """A call that is answered by a picture; as `post` otherwise."""
+        return await self._with_token(app, "POST", path, {}, orjson.dumps(document), answers.read_picture)
+
+    async def ask(self, app: App, path: str, query: dict[str, str]) -> dict[str, Any]:
+        """A reading call with the token of `app`; as `post` otherwise."""
+        return await self._with_token(app, "GET", path, query, None, answers.read)
+
+    async def prepare(self, app: App) -> None:
+        """Have the account's token at hand; WechatError or TokenUnavailable when there is none to be had."""
+        await self._tokens.current(app)
+
+    async def _with_token(
+        self, app: App, method: str, path: str, query: dict[str, str], body: bytes | None, read: Callable[[Answer], T]
+    ) -> T:
+        async def call(token: str) -> T:
+            url = f"{self._base_url}{path}?{urlencode({'access_token': token, **query}, quote_via=quote, safe='')}"
+            return read(await self._egress.request(method, url, headers=answers.JSON_HEADERS, body=body))
+
         token = await self._tokens.current(app)
         try:
-            return await self._post(path, token, body)
+            return await call(token)
         except WechatError as error:
             if error.meaning is not Meaning.REFRESH_TOKEN:
                 raise
-        return await self._post(path, await self._tokens.current(app, refused=token), body)
-
-    async def _post(self, path: str, token: str, body: bytes) -> dict[str, Any]:
-        url = f"{self._base_url}{path}?access_token={quote(token, safe='')}"
-        return answers.read(await self._egress.request("POST", url, headers=answers.JSON_HEADERS, body=body))
+        return await call(await self._tokens.current(app, refused=token))
 
 
 _BY_EGRESS: WeakKeyDictionary[Egress, WechatApi] = WeakKeyDictionary()

@@ -4,6 +4,7 @@ A row is the whole configuration: a new account, or a changed secret, needs no r
 inside an `App`, whose repr does not show them.
 """
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
@@ -32,6 +33,7 @@ class App:
     secret: str = field(repr=False)
 
 
+APPID = re.compile(r"wx[0-9a-z]{4,30}")
 BY_APPID = "SELECT appid, company_id, kind, secret_sealed FROM wechat_app WHERE appid = $1"
 
 OF_COMPANY = """
@@ -39,6 +41,14 @@ SELECT appid, company_id, kind, secret_sealed
   FROM wechat_app
  WHERE company_id = $1 AND kind = $2
  ORDER BY created_at, appid
+"""
+
+DESCRIBED = """
+SELECT appid, kind, push_mode, original_id, created_at, updated_at
+  FROM wechat_app
+ WHERE company_id = $1
+ ORDER BY created_at, appid
+ LIMIT 100
 """
 
 REGISTER = """
@@ -62,6 +72,11 @@ async def app_by_appid(db: Reader, keyring: Keyring, appid: str) -> App:
 async def apps_of_company(db: Reader, keyring: Keyring, *, company_id: UUID, kind: AppKind) -> list[App]:
     """The company's accounts of one kind, oldest first."""
     return [_app(row, keyring) for row in await db.fetch(OF_COMPANY, company_id, kind)]
+
+
+async def described(db: Reader, company_id: UUID) -> list[Record]:
+    """The company's accounts of both kinds without their secrets, oldest first."""
+    return await db.fetch(DESCRIBED, company_id)
 
 
 async def register(

@@ -1,81 +1,14 @@
-"""What WeChat's refusals mean to us: one table from `errcode` to what happens next, as data.
+"""WeChat's refusals and silences, as outcomes and as errors; what an `errcode` means stands in errcodes.py.
 
-Sources: protocols/wechat-miniprogram.md sections 1 to 4, wechat-official-account.md section 2.2, pitfalls D and E.
 Logins and phone codes raise errors that a resident can be shown; sends return their outcome, because a refused message
 is everyday life and not an exception.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from backend.kernel.errors import AppError, Forbidden, Invalid, TooMany, Unavailable
-
-
-class Meaning(StrEnum):
-    """What a refusal asks of the sender."""
-
-    REFRESH_TOKEN = "REFRESH_TOKEN"
-    RETRY = "RETRY"
-    STOP_PERSON = "STOP_PERSON"
-    BACK_OFF_TODAY = "BACK_OFF_TODAY"
-    PARK = "PARK"
-    DROP = "DROP"
-
-
-NO_CREDIT = 43101
-
-MEANINGS: Mapping[int, Meaning] = {
-    # The token: fetched once more for all processes, the call repeated once.
-    40001: Meaning.REFRESH_TOKEN,
-    40014: Meaning.REFRESH_TOKEN,
-    42001: Meaning.REFRESH_TOKEN,
-    # Busy, or too many at once: the same message later, with the same key.
-    -1: Meaning.RETRY,
-    43108: Meaning.RETRY,
-    45011: Meaning.RETRY,
-    # A shipping report that came before WeChat knew of the payment.
-    10060001: Meaning.RETRY,
-    # This person cannot be reached through this account: not following, blocked us, refuses messages.
-    43004: Meaning.STOP_PERSON,
-    43019: Meaning.STOP_PERSON,
-    48002: Meaning.STOP_PERSON,
-    50005: Meaning.STOP_PERSON,
-    # The day's quota of the account is used up.
-    45009: Meaning.BACK_OFF_TODAY,
-    # No subscription left for this template: this message goes another way, the next one may be sent again.
-    NO_CREDIT: Meaning.DROP,
-    # Content or template: no repetition helps, staff must see it.
-    40003: Meaning.PARK,
-    40037: Meaning.PARK,
-    41030: Meaning.PARK,
-    45168: Meaning.PARK,
-    47001: Meaning.PARK,
-    47003: Meaning.PARK,
-    # Configuration of the account, or a ban.
-    40002: Meaning.PARK,
-    40013: Meaning.PARK,
-    40125: Meaning.PARK,
-    40164: Meaning.PARK,
-    40243: Meaning.PARK,
-    41002: Meaning.PARK,
-    41004: Meaning.PARK,
-    43002: Meaning.PARK,
-    43107: Meaning.PARK,
-    45109: Meaning.PARK,
-    48001: Meaning.PARK,
-    48004: Meaning.PARK,
-    50004: Meaning.PARK,
-    50007: Meaning.PARK,
-    89503: Meaning.PARK,
-    89506: Meaning.PARK,
-    89507: Meaning.PARK,
-}
-
-
-def meaning_of(errcode: int) -> Meaning:
-    """What `errcode` asks of the sender; one that nobody has told us is for staff to see."""
-    return MEANINGS.get(errcode, Meaning.PARK)
+from backend.wechat.errcodes import Meaning, meaning_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +87,10 @@ class CodeRefused(Invalid):
     message = "微信凭证已失效，请重新操作一次。"
 
 
+class CodeUsed(CodeRefused):
+    """A code that has been exchanged before (40163): by whoever asked with it first."""
+
+
 class PhoneDataRefused(Invalid):
     """Encrypted phone data does not open with the session key, or is not fresh: the client logs in again first."""
 
@@ -170,7 +107,7 @@ class PersonBlocked(Forbidden):
 
 _FOR_PEOPLE: Mapping[int, type[AppError]] = {
     40029: CodeRefused,
-    40163: CodeRefused,
+    40163: CodeUsed,
     41008: CodeRefused,
     42003: CodeRefused,
     40226: PersonBlocked,

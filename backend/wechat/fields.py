@@ -7,6 +7,7 @@ section 2.1). Test accounts do not enforce them and live ones answer 47003, so t
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 ELLIPSIS = "…"
 NOTHING = "无"
@@ -22,6 +23,8 @@ _DAY = r"[0-9]{4}(?:年[0-9]{1,2}月[0-9]{1,2}日|-[0-9]{1,2}-[0-9]{1,2}|/[0-9]{
 _MOMENT = rf"(?:{_DAY} ?)?{_CLOCK}"
 _DATE = rf"{_DAY}(?: ?{_CLOCK})?"
 NAME_HAN = 10
+# Thousands of messages about one event share most of their values.
+KNOWN = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +77,14 @@ RULES: Mapping[str, Rule] = {
 _WHOLE = {kind: re.compile(rule.pattern) for kind, rule in RULES.items()}
 
 
+@lru_cache(KNOWN)
 def kind_of(key: str) -> str | None:
     """The kind of the field `key`, None for a key that no template has."""
     match = _KIND.fullmatch(key)
     return match["kind"] if match and match["kind"] in RULES else None
 
 
+@lru_cache(KNOWN)
 def check(key: str, value: str) -> str | None:
     """Why WeChat would refuse `value` for the field `key`, in Chinese; None when it takes it."""
     kind = kind_of(key)
@@ -94,6 +99,7 @@ def check(key: str, value: str) -> str | None:
     return None
 
 
+@lru_cache(KNOWN)
 def fit(key: str, value: str) -> str:
     """`value` made fit for the field `key`: one line, without what the kind forbids, shortened where words may be.
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from backend.kernel.egress import EgressError
 from backend.wechat.api import WechatApi
 from backend.wechat.apps import App
+from backend.wechat.errcodes import Meaning
 from backend.wechat.errors import (
-    Meaning,
     Outcome,
     Refused,
     Sent,
@@ -60,6 +60,17 @@ async def send_subscription(
     if page is not None:
         document["page"] = page
     return await outcome_of(api, app, "/cgi-bin/message/subscribe/send", document)
+
+
+async def token_refusal(api: WechatApi, app: App) -> Refused | None:
+    """Why no call can be made for the account at present; None when it has a token."""
+    try:
+        await api.prepare(app)
+    except WechatError as error:
+        return Refused(error.meaning, error.errcode, error.text)
+    except TokenUnavailable as error:
+        return Refused(Meaning.RETRY, None, str(error))
+    return None
 
 
 async def outcome_of(api: WechatApi, app: App, path: str, document: dict[str, Any]) -> Outcome:

@@ -34,7 +34,7 @@ class Virtual(Forbidden):
     """WeChat showed a snapshot page: the openid stands for nobody and must not be used to pay or bind."""
 
     code = "oauth_snapshot"
-    message = "请在右下角点“使用完整服务”后再缴费。"
+    message = "请在右下角点“使用完整服务”后再继续。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,18 @@ def _seal(keyring: Keyring, page: str, nonce: str, until_s: int) -> str:
     return keyring.blind(f"{page}\0{nonce}\0{until_s}", "oauth_state").hex()
 
 
-async def openid_of(api: WechatApi, app: App, *, code: str) -> str:
-    """The openid behind a code of the web login: single use, five minutes.
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who has opened a page; `unionid` only where WeChat tells it."""
 
-    CodeRefused, Virtual, TooMany, Unavailable.
+    openid: str
+    unionid: str | None
+
+
+async def visitor_of(api: WechatApi, app: App, *, code: str) -> Visitor:
+    """Who is behind a code of the web login: single use, five minutes.
+
+    CodeUsed, CodeRefused, Virtual, TooMany, Unavailable.
     """
     query = {"appid": app.appid, "secret": app.secret, "code": code, "grant_type": "authorization_code"}
     try:
@@ -91,4 +99,5 @@ async def openid_of(api: WechatApi, app: App, *, code: str) -> str:
         raise WechatSilent(str(error)) from error
     if document.get("is_snapshotuser") == 1:
         raise Virtual
-    return answers.text(document, "openid")
+    unionid = document.get("unionid")
+    return Visitor(answers.text(document, "openid"), unionid if isinstance(unionid, str) and unionid else None)

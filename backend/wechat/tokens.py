@@ -1,15 +1,21 @@
 """Access tokens (wechat-miniprogram.md section 2): one token for all processes, fetched when needed and once.
 
 `stable_token` in normal mode is asked, never `force_refresh`, so that others who share the account are not thrown out
-(pitfalls D1, D4). The token lives in Redis and in the process. A call whose token was refused names it, and a new one
-is fetched only if the cached token is still that one (compare-and-refresh, D2). Without Redis each process keeps its
-own copy, which is the same token because the platform hands everybody the same.
+(pitfalls D1, D4). What an account is given for a time, its token as well as its JS-SDK ticket (D10), lives in Redis
+and in the process. A call whose token was refused names it, and a new one is fetched only if the cached token is still
+that one (compare-and-refresh, D2). Without Redis each process keeps its own copy, which is the same because the
+platform hands everybody the same.
+
+Where WeChat hands out the refused token again, asking helps nobody: it is believed for INSISTED_S, so that thousands of
+refused messages cost a question now and then and not one each (D3).
 """
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 import redis.asyncio as aioredis
@@ -27,47 +33,74 @@ SHORTEST_S = 20
 LOCK_S = 10.0
 FETCH_S = 8.0
 POLL_S = 0.05
+INSISTED_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A token until an instant of the injected clock, so that it ends when time is moved (design section 4)."""
+    """What is held until an instant of the injected clock, so that it ends when time is moved (design section 4)."""
 
-    token: str = field(repr=False)
+    text: str = field(repr=False)
     until_s: float
 
     def usable(self, refused: str | None, now_s: float) -> bool:
-        return self.token != refused and now_s < self.until_s
+        return self.text != refused and now_s < self.until_s
 
 
-class Tokens:
-    """The access tokens of all accounts, as this process knows them."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What WeChat has given to an account, for so many seconds."""
 
-    def __init__(self, egress: Egress, redis: aioredis.Redis, base_url: str, clock: Clock) -> None:
-        self._egress = egress
+    text: str = field(repr=False)
+    life_s: int
+
+    @classmethod
+    def of(cls, document: dict[str, Any], key: str) -> "Given":
+        """What stands under `key` of an answer; WechatUnreadable where it or its life is not there."""
+        if type(document.get("expires_in")) is not int:
+            raise WechatUnreadable("the answer has no expires_in")
+        return cls(answers.text(document, key), document["expires_in"])
+
+
+class Shared:
+    """One text per account that all processes share, `kind` in Redis; `fetch` asks WeChat for it."""
+
+    def __init__(
+        self, redis: aioredis.Redis, clock: Clock, kind: str, fetch: Callable[[App], Awaitable[Given]]
+    ) -> None:
         self._redis = redis
         self._clock = clock
-        self._base_url = base_url.rstrip("/")
+        self._kind = kind
+        self._ask = fetch
         self._held: dict[str, _Held] = {}
+        self._insisted: dict[str, _Held] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def current(self, app: App, *, refused: str | None = None) -> str:
-        """The account's token, not the `refused` one unless WeChat itself hands that out again.
-
-        WechatError when WeChat refuses to give one, TokenUnavailable when it does not answer.
-        """
-        held = self._held.get(app.appid)
-        if held is not None and held.usable(refused, self._now_s()):
-            return held.token
+        """The account's text, not the `refused` one unless WeChat itself hands that out again; raises as `fetch`."""
+        held = self._own(app.appid, refused)
+        if held is not None:
+            return held.text
         async with self._turns[app.appid]:
-            held = self._held.get(app.appid)
-            if held is None or not held.usable(refused, self._now_s()):
+            held = self._own(app.appid, refused)
+            if held is None:
                 held = self._held[app.appid] = await self._shared(app, refused)
-        return held.token
+                if held.text == refused:
+                    self._insisted[app.appid] = _Held(refused, self._now_s() + INSISTED_S)
+        return held.text
+
+    def _own(self, appid: str, refused: str | None) -> _Held | None:
+        """What this process knows without asking; the refused token only while WeChat has just insisted on it."""
+        now_s = self._now_s()
+        held, insisted = self._held.get(appid), self._insisted.get(appid)
+        if held is not None and held.usable(refused, now_s):
+            return held
+        return insisted if insisted is not None and insisted.text == refused and insisted.usable(None, now_s) else None
 
     async def _shared(self, app: App, refused: str | None) -> _Held:
-        """The token that all processes share, fetched by one of them while the others wait for it."""
-        lock = self._redis.lock(f"wechat:token-lock:{app.appid}", timeout=LOCK_S, sleep=POLL_S, blocking_timeout=LOCK_S)
+        """What all processes share, fetched by one of them while the others wait for it."""
+        name = f"wechat:{self._kind}-lock:{app.appid}"
+        lock = self._redis.lock(name, timeout=LOCK_S, sleep=POLL_S, blocking_timeout=LOCK_S)
         try:
             cached = await self._cached(app.appid, refused)
             if cached is not None:
@@ -85,36 +118,52 @@ class Tokens:
                     await lock.release()
 
     async def _cached(self, appid: str, refused: str | None) -> _Held | None:
-        kept = await self._redis.get(_key(appid))
+        kept = await self._redis.get(self._key(appid))
         if kept is None:
             return None
-        until_s, _, token = kept.decode().partition(" ")
-        held = _Held(token, float(until_s))
+        until_s, _, text = kept.decode().partition(" ")
+        held = _Held(text, float(until_s))
         return held if held.usable(refused, self._now_s()) else None
 
     async def _fetch(self, app: App) -> _Held:
-        """Ask WeChat, and tell the other processes. The secret stands in the body, never in an address."""
+        """Ask WeChat, and tell the other processes."""
+        given = await self._ask(app)
+        life_s = max(given.life_s - EARLY_S, SHORTEST_S)
+        held = _Held(given.text, self._now_s() + life_s)
+        with suppress(RedisError):
+            await self._redis.set(self._key(app.appid), f"{held.until_s} {given.text}", ex=life_s)
+        return held
+
+    def _key(self, appid: str) -> str:
+        return f"wechat:{self._kind}:{appid}"
+
+    def _now_s(self) -> float:
+        return self._clock.now().timestamp()
+
+
+class Tokens:
+    """The access tokens of all accounts, as this process knows them."""
+
+    def __init__(self, egress: Egress, redis: aioredis.Redis, base_url: str, clock: Clock) -> None:
+        self._egress = egress
+        self._base_url = base_url.rstrip("/")
+        self._shared = Shared(redis, clock, "token", self._fetch)
+
+    async def current(self, app: App, *, refused: str | None = None) -> str:
+        """The account's token, not the `refused` one unless WeChat itself hands that out again.
+
+        WechatError when WeChat refuses to give one, TokenUnavailable when it does not answer.
+        """
+        return await self._shared.current(app, refused=refused)
+
+    async def _fetch(self, app: App) -> Given:
+        """The secret stands in the body, never in an address."""
         wanted = {"grant_type": "client_credential", "appid": app.appid, "secret": app.secret, "force_refresh": False}
         url = self._base_url + PATH
         try:
             answer = await self._egress.request(
                 "POST", url, headers=answers.JSON_HEADERS, body=orjson.dumps(wanted), total_s=FETCH_S
             )
-            document = answers.read(answer)
-            token, expires_in = answers.text(document, "access_token"), document.get("expires_in")
+            return Given.of(answers.read(answer), "access_token")
         except (EgressError, WechatUnreadable) as error:
             raise TokenUnavailable(str(error)) from error
-        if type(expires_in) is not int:
-            raise TokenUnavailable("the answer has no expires_in")
-        life_s = max(expires_in - EARLY_S, SHORTEST_S)
-        held = _Held(token, self._now_s() + life_s)
-        with suppress(RedisError):
-            await self._redis.set(_key(app.appid), f"{held.until_s} {token}", ex=life_s)
-        return held
-
-    def _now_s(self) -> float:
-        return self._clock.now().timestamp()
-
-
-def _key(appid: str) -> str:
-    return f"wechat:token:{appid}"

@@ -29,6 +29,8 @@ WITHOUT_MODEL = {
     "GET /api/v1/visitor-passes/{pass_id}/code.png",
     "GET /admin/v1/ticket-figures.xlsx",
     "GET /admin/v1/tickets/{ticket_id}/paper",
+    "GET /p/login/{appid}",
+    "GET /p/login/{appid}/return",
     "GET /p/{pay_code}",
     "GET /p/{pay_code}/wechat",
     "POST /p/{pay_code}/orders",
@@ -45,6 +47,8 @@ WITHOUT_MODEL = {
     "POST /pay/notify/wechat/{merchant_id}",
     "POST /pay/notify/wechat/{merchant_id}/refund",
     "POST /pay/notify/alipay/{merchant_id}",
+    "GET /wechat/{account}",
+    "POST /wechat/{account}",
 }
 
 

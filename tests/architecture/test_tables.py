@@ -72,7 +72,7 @@ def test_no_route_event_check_or_period_is_declared_twice() -> None:
 
 
 def test_routes_that_create_say_so_and_every_route_is_described() -> None:
-    places = ("/api/v1/", "/admin/v1/", "/device/v1/", "/pay/notify/", "/p/")
+    places = ("/api/v1/", "/admin/v1/", "/device/v1/", "/pay/notify/", "/p/", "/wechat/")
     for route in ROUTES:
         assert route.summary, route.path
         assert not (route.creates and route.method != "POST"), route.path

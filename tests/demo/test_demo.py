@@ -57,6 +57,8 @@ def test_the_demo_plays_its_month_on_a_system_of_its_own(tmp_path: Path) -> None
         "15 步进度双方看到的一致",
         "系统按值班表派单；住户催了一次",
         "两张工单都挂在公告下",
+        "别的网站拿着同一个登录发请求，被拒绝",
+        "核实后确认隐藏",
         "三个时限都按时",
         "系统自动用预存款缴清",
     ):

@@ -4,14 +4,10 @@ Few rounds here; the counts of reliability.md run with `-m long`.
 """
 
 import asyncio
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,10 +20,10 @@ from backend.kernel.embedded_redis import RedisServer, start_redis
 from backend.kernel.outbox import Job
 from backend.kernel.resources import Resources
 from tests import workers_rig as rig
+from tests.workers_rig import worker_process
 
 pytestmark = pytest.mark.apart
 
-ROOT = Path(__file__).parent.parent.parent
 LEASE_S = 2
 JOB_TIMEOUT_S = 2
 
@@ -113,31 +109,6 @@ async def test_f14_redis_frozen_while_rows_flow(res: Resources, own_redis: Redis
         await asyncio.sleep(4)
         own_redis.process.send_signal(signal.SIGCONT)
         await assert_all_once(res, 1_000, within_s=LEASE_S + 20)
-
-
-@contextmanager
-def worker_process(settings: Settings, failpoints: str = "") -> Iterator[subprocess.Popen[bytes]]:
-    env = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("LINLI_")},
-        "LINLI_DATABASE_URL": str(settings.database_url),
-        "LINLI_REDIS_URL": str(settings.redis_url),
-        "LINLI_DATA_DIR": str(settings.data_dir),
-        "LINLI_LEASE_S": str(settings.lease_s),
-        "LINLI_JOB_TIMEOUT_S": str(settings.job_timeout_s),
-        "LINLI_LOG_LEVEL": "error",
-        "LINLI_FAILPOINTS": failpoints,
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.worker_process"], cwd=ROOT, env=env, stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        assert process.stdout.readline() == b"ready\n"
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
 
 
 POINTS = (

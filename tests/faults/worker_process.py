@@ -1,4 +1,4 @@
-"""A worker process with test handlers: killed, stopped and restarted by the tests beside it."""
+"""A worker process with the handlers of messages and of tests: killed, stopped and restarted by the tests beside it."""
 
 import asyncio
 import os
@@ -10,6 +10,7 @@ from backend.kernel.db import Tx
 from backend.kernel.failpoints import failpoint
 from backend.kernel.outbox import Job
 from backend.kernel.resources import open_resources
+from backend.messaging import handlers as message_handlers
 from workers.serving import serve
 
 
@@ -34,7 +35,7 @@ async def main() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     print("ready", flush=True)
-    await serve(res, {"test.counted": on_counted}, (), stop=stop)
+    await serve(res, {"test.counted": on_counted, **message_handlers.HANDLERS}, (), stop=stop)
     await res.close()
 
 

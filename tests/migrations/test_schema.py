@@ -36,6 +36,7 @@ WITHOUT_MODEL = {
     "staff_wechat_code",
     "tortoise_migrations",
     "visitor_gate_version",
+    "wechat_push",
 }
 
 # Made, or dropped, in the order of the files.

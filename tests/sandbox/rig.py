@@ -262,19 +262,26 @@ async def eventually(holds: Callable[[], bool], within_s: float = 5.0) -> None:
 
 
 @contextlib.asynccontextmanager
+async def hold(app: web.Application) -> AsyncIterator[str]:
+    """The application on a free port; gives its address."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
 async def catcher(rig: Rig) -> AsyncIterator[Catcher]:
     """A listening catcher."""
     made = Catcher(rig)
     app = web.Application()
     app.router.add_post("/notify", made.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/notify"
-    try:
+    async with hold(app) as url:
+        made.url = f"{url}/notify"
         yield made
-    finally:
-        await runner.cleanup()
 
 
 def seed_keys(data_dir: Path) -> None:

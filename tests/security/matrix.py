@@ -75,6 +75,7 @@ SYSTEM = {
     "GET /healthz": row("public", EVERYBODY),
     "GET /readyz": row("public", EVERYBODY),
     "GET /metrics": row("public", EVERYBODY),
+    "GET /status": row("public", EVERYBODY),
     "GET /openapi.json": row("public", EVERYBODY),
     "GET /docs": row("public", EVERYBODY),
     # The address itself is the key, for whoever holds it.
@@ -84,6 +85,40 @@ SYSTEM = {
     "POST /pay/notify/wechat/{merchant_id}": row("public", "11111111 1111111 111", status=204),
     "POST /pay/notify/wechat/{merchant_id}/refund": row("public", "11111111 1111111 111", status=204),
     "POST /pay/notify/alipay/{merchant_id}": row("public", "11111111 1111111 111"),
+}
+
+# What WeChat itself signs opens these, and no login state does.
+ACCOUNT = {
+    "GET /wechat/{account}": row("public", "33333333 3333333 333"),
+    "POST /wechat/{account}": row("public", "33333333 3333333 333"),
+    "GET /api/v1/official-account": row("resident", "13ooooo3 3333333 333"),
+    "POST /api/v1/official-account/code": row(
+        "resident", "13YYYYY3 3333333 333", status=201, writes="account_code idempotency"
+    ),
+    "GET /admin/v1/wechat-apps": row("official_account.manage", "13333333 333333Y 4o3"),
+    "PUT /admin/v1/wechat-apps/{appid}": row(
+        "official_account.manage", "13333333 333333Y 4o3", writes="wechat_app audit_entry"
+    ),
+    "PUT /admin/v1/wechat-apps/{appid}/push-settings": row(
+        "official_account.manage", "13333333 333333Y 443", writes="wechat_app audit_entry"
+    ),
+    "GET /admin/v1/wechat-apps/{appid}/menu": row("official_account.manage", "13333333 333333Y 443"),
+    "PUT /admin/v1/wechat-apps/{appid}/menu": row(
+        "official_account.manage", "13333333 333333Y 443", writes="wechat_menu audit_entry"
+    ),
+    "POST /admin/v1/wechat-apps/{appid}/menu/push": row(
+        "official_account.manage", "13333333 333333Y 443", writes="wechat_menu audit_entry"
+    ),
+    "GET /admin/v1/wechat-apps/{appid}/replies": row("official_account.reply", "13333333 334334Y 443"),
+    "POST /admin/v1/wechat-apps/{appid}/replies": row(
+        "official_account.reply", "13333333 334334Y 443", status=201, writes="wechat_reply audit_entry idempotency"
+    ),
+    "PUT /admin/v1/wechat-apps/{appid}/replies/{reply_id}": row(
+        "official_account.reply", "13333333 334334Y 443", writes="wechat_reply audit_entry"
+    ),
+    "DELETE /admin/v1/wechat-apps/{appid}/replies/{reply_id}": row(
+        "official_account.reply", "13333333 334334Y 443", writes="wechat_reply audit_entry"
+    ),
 }
 
 RESIDENTS = {
@@ -434,6 +469,20 @@ MESSAGES = {
     "PUT /admin/v1/message-templates": row(
         "message_template.manage", "13333333 333333Y 443", Y="", writes="message_template audit_entry"
     ),
+    "GET /admin/v1/message-apps/{appid}/templates": row(
+        "message_template.manage", "13333333 333333Y 443", Y="template"
+    ),
+    "POST /admin/v1/message-templates/check": row(
+        "message_template.manage", "13333333 333333Y 4o3", writes="message_template"
+    ),
+    "POST /admin/v1/message-templates/{template_id}/test": row(
+        "message_template.manage", "13333333 333333Y 443", writes="send_quota audit_entry"
+    ),
+    "GET /admin/v1/quiet-hours": row("message_settings.manage", "13333333 333333Y 4o3"),
+    "PUT /admin/v1/quiet-hours": row(
+        "message_settings.manage", "13333333 333333Y 443", writes="message_quiet_hours audit_entry"
+    ),
+    "GET /admin/v1/communities/{community_id}/message-figures": row("message.read", "13333333 33Y33YY 443"),
     "GET /admin/v1/messages/parked": row(
         "message.read", "13333333 33Y33YY oo3", Y="parked_message a", admin="parked_message a b_parked_message b",
         neighbour="b_parked_message b", rival="c_parked_message c",
@@ -1185,8 +1234,66 @@ VISITORS = {
     ),
 }  # fmt: skip
 
+NOTICE = "/admin/v1/notices/{notice_id}"
+NOTICES = {
+    "GET /api/v1/notices": row("resident", "13ooYYY3 3333333 333", Y="notice a", stranger="next_notice a"),
+    "POST /api/v1/notices/{notice_id}/read": row("resident", "1344YYY3 3333333 333", writes="notice_recipient"),
+    "GET /admin/v1/notices": row(
+        "notice.read", "13333333 33YY3YY oo3", Y="notice next_notice a",
+        admin="notice next_notice a b_notice b", neighbour="b_notice b", rival="c_notice c",
+    ),
+    f"GET {NOTICE}": row("notice.read", "13333333 33YY3YY 443", Y="notice a house"),
+    f"GET {NOTICE}/audience": row("notice.read", "13333333 33YY3YY 443", Y="owner family tenant"),
+    f"POST {COMMUNITY}/notices": row(
+        "notice.write", "13333333 33Y33YY 443", status=201, writes="notice audit_entry idempotency"
+    ),
+    f"POST {COMMUNITY}/notice-reach": row("notice.write", "13333333 33Y33YY 443"),
+    f"PUT {NOTICE}": row("notice.write", "13333333 33Y33YY 443", writes="notice audit_entry"),
+    f"POST {NOTICE}/publish": row(
+        "notice.publish", "13333333 33333YY 443",
+        writes="notice notice_recipient notice_sending audit_entry outbox",
+    ),
+    f"POST {NOTICE}/unschedule": row("notice.publish", "13333333 33333YY 443", writes="notice audit_entry"),
+    f"POST {NOTICE}/withdraw": row(
+        "notice.publish", "13333333 33333YY 443", writes="notice message_withdrawn audit_entry outbox"
+    ),
+    f"POST {NOTICE}/reminders": row(
+        "notice.publish", "13333333 33333YY 443", writes="notice_sending audit_entry outbox idempotency"
+    ),
+    "PUT /admin/v1/outage": row("outage.tell", "13333333 333333Y 4o3", writes="audit_entry"),
+    "DELETE /admin/v1/outage": row("outage.tell", "13333333 333333Y 4o3", writes="audit_entry"),
+}  # fmt: skip
+
+HOUSE_CODE, GATE_CODE = "/admin/v1/houses/{house_id}/mini-code", "/admin/v1/gates/{gate_id}/mini-code"
+SCREENING, CONTENT_CHECKS = "/admin/v1/ticket-screening", "/admin/v1/ticket-checks"
+
+WEB = {
+    # Outside of WeChat, and without a state of ours, nothing happens.
+    "GET /p/login/{appid}": row("public", "33333333 3333333 333", status=302),
+    "GET /p/login/{appid}/return": row("public", "33333333 3333333 333", status=302),
+    "POST /api/v1/js-sdk/signature": row("resident", "1YYYYYY3 3333333 333"),
+    "GET /api/v1/codes/{scene}": row("resident", "1oooYYY3 3333333 333", Y="house"),
+    f"GET {HOUSE_CODE}": row("pay_code.manage", "13333333 33Y3YYY 443"),
+    f"POST {HOUSE_CODE}": row(
+        "pay_code.manage", "13333333 33Y3YYY 443", writes="wechat_code audit_entry idempotency"
+    ),
+    f"GET {GATE_CODE}": row("pay_code.manage", "13333333 33Y3YYY 443"),
+    f"POST {GATE_CODE}": row(
+        "pay_code.manage", "13333333 33Y3YYY 443", writes="wechat_code audit_entry idempotency"
+    ),
+    f"GET {SCREENING}": row("ticket.read", "13333333 3YYY3YY oo3"),
+    f"PUT {SCREENING}": row("ticket.settings", "13333333 333334Y 4o3", writes="ticket_screening audit_entry"),
+    f"GET {CONTENT_CHECKS}": row(
+        "ticket.read", "13333333 3YYY3YY oo3", Y="ticket a", admin="ticket a b_ticket b", neighbour="b_ticket b",
+        rival="c_ticket c",
+    ),
+    f"POST {CONTENT_CHECKS}/{{check_id}}/decision": row(
+        "ticket.dispatch", "13333333 33Y33YY 443", writes="ticket_check audit_entry"
+    ),
+}  # fmt: skip
+
 MATRIX: Mapping[str, Row] = {
     **SYSTEM, **RESIDENTS, **PREPAID, **OWN_ACCOUNT, **STAFF, **PROPERTY, **ROSTER, **FEES, **MESSAGES, **PAYMENTS,
-    **COUNTER, **RECONCILIATION, **REFUNDS, **DEVICES, **PARKING,
-    **PARKING_CARDS, **PARKING_SPACES, **TICKETS, **COMPLAINTS, **REPAIRS, **GATES, **VISITORS,
+    **ACCOUNT, **COUNTER, **RECONCILIATION, **REFUNDS, **DEVICES, **PARKING,
+    **PARKING_CARDS, **PARKING_SPACES, **TICKETS, **COMPLAINTS, **REPAIRS, **GATES, **VISITORS, **NOTICES, **WEB,
 }  # fmt: skip

@@ -58,7 +58,8 @@ def check(answer: Answered, told: object) -> None:
     """No error of ours, and nothing that tells about our insides."""
     assert answer.status < 500, (told, answer.status, answer.body[:500])
     page = "/p/" in str(told) and answer.headers["Content-Type"].startswith("text/html")
-    if answer.status >= 400 and not page:
+    # What WeChat is told is one word.
+    if answer.status >= 400 and not page and answer.body != b"failure":
         assert set(answer.json["error"]) == {"code", "message", "request_id", "details"}, told
     for trace in (b"Traceback", b'File "/', b"asyncpg", b"pydantic.dev", b"SELECT ", b"INSERT "):
         assert trace not in answer.body, (told, answer.body[:500])

@@ -14,13 +14,16 @@ from backend.composition import ROUTES
 from backend.kernel.http import Route
 from tests.conftest import Answered
 from tests.security import (
+    requests_account,
     requests_complaints,
     requests_counter,
     requests_devices,
     requests_gates,
     requests_lanes,
     requests_media,
+    requests_messages,
     requests_money,
+    requests_notices,
     requests_parking,
     requests_parking_cards,
     requests_prepaid,
@@ -33,19 +36,23 @@ from tests.security import (
     requests_ticket_dispatch,
     requests_tickets,
     requests_visitors,
+    requests_web,
 )
 from tests.security.matrix import COLUMNS, MATRIX, Row
 from tests.security.prepared import REQUESTS, Prepared
 from tests.security.world import PRINCIPALS, SIDES, Who, World
 
 REGISTERED = (
+    requests_account,
     requests_complaints,
     requests_counter,
     requests_devices,
     requests_gates,
     requests_lanes,
     requests_media,
+    requests_messages,
     requests_money,
+    requests_notices,
     requests_parking,
     requests_parking_cards,
     requests_prepaid,
@@ -58,6 +65,7 @@ REGISTERED = (
     requests_ticket_dispatch,
     requests_tickets,
     requests_visitors,
+    requests_web,
 )
 DENIED = {"1": 401, "3": 403, "4": 404}
 BY_KEY = {f"{route.method} {route.path}": route for route in ROUTES}
@@ -67,6 +75,8 @@ NOT_OURS = (
     "POST /pay/notify/wechat/{merchant_id}",
     "POST /pay/notify/wechat/{merchant_id}/refund",
     "POST /pay/notify/alipay/{merchant_id}",
+    "GET /wechat/{account}",
+    "POST /wechat/{account}",
 )
 
 

@@ -18,7 +18,7 @@ from backend.kernel.resources import Resources
 from backend.visitors import short_codes
 from backend.visitors.states import BanKind
 from backend.wechat import apps
-from tests import factories, factories_parking, factories_payments, factories_visitors
+from tests import factories, factories_account, factories_parking, factories_payments, factories_visitors
 from tests.conftest import Client, Sandbox
 from tests.factories_messaging import work_due
 from tests.factories_roster import row, workbook
@@ -152,6 +152,25 @@ async def test_a_dump_of_the_database_holds_nothing_of_visitors(res: Resources, 
     assert len(code) == 6 and found_in(await dump(urls.admin), secrets) == []
 
 
+async def test_a_dump_of_the_database_holds_no_secret_of_the_account_and_no_word_of_a_follower(
+    res: Resources, client: Client, urls: Urls
+) -> None:
+    """What somebody writes to the account stands in a ticket, or nowhere; of who has gone only that."""
+    place = await factories.community(res)
+    await factories_account.account(res, place)
+    await factories_account.reply(res, place, "contains", "电话", "0755")
+    wechat = factories_account.Wechat(client, res.clock)
+    words = ("我家电话坏了欧阳", "在吗诸葛")
+    for text in words:
+        assert await wechat.text("oSecretFollower", text)
+    secrets = (factories_account.TOKEN, factories_account.ENCODING_KEY, factories_account.SECRET)
+    assert found_in(await dump(urls.admin), (*words, *secrets)) == []
+    await wechat.event("oSecretFollower", "unsubscribe")
+    await res.db.execute("DELETE FROM outbox")
+    (left,) = [line for line in (await dump(urls.admin)).splitlines() if "oSecretFollower" in line]
+    assert f",{factories_account.OFFICIAL},oSecretFollower,,,,,f," in left
+
+
 async def test_every_sealed_column_opens_in_its_own_row_alone(res: Resources, urls: Urls) -> None:
     """Swapped between two rows, or between two columns of a row, a sealed text does not open."""
     connection = await asyncpg.connect(urls.admin)
@@ -168,7 +187,7 @@ async def test_every_sealed_column_opens_in_its_own_row_alone(res: Resources, ur
         "visitor_code.code_sealed", "visitor_key.private_sealed", "visitor_pass.name_sealed",
         "visitor_pass.phone_sealed", "visitor_pass.plate_sealed", "visitor_walk_in.name_sealed",
         "visitor_walk_in.phone_sealed", "visitor_walk_in.plate_sealed", "wechat_app.secret_sealed",
-        "wechat_user.session_key_sealed",
+        "wechat_app.push_token_sealed", "wechat_app.push_key_sealed", "wechat_user.session_key_sealed",
     }  # fmt: skip
     one, other, ring = uuid4(), uuid4(), res.keyring
     for table, column in columns:

@@ -23,6 +23,12 @@ from backend.kernel.ids import uuid7
 from backend.kernel.resources import Resources
 from backend.messaging import templates
 from backend.messaging.templates import Channel
+from backend.notices import drafts, publishing
+from backend.notices.audience import Audience as Whom
+from backend.notices.audience import Rule as Only
+from backend.notices.drafts import Content
+from backend.notices.states import NoticeKind
+from backend.notices.words import Text
 from backend.property import applications, houses
 from backend.tickets import machine
 from backend.tickets.complaints.policy import Policy
@@ -163,6 +169,7 @@ async def build(res: Resources, client: Client, sandbox: Sandbox) -> World:
     await _tickets(world)
     await _repairs(world)
     await _visitors(world)
+    await _notices(world)
     return world
 
 
@@ -382,7 +389,12 @@ async def _messages(world: World) -> None:
             )  # fmt: skip
 
     await res.db.transact(work)
-    await world.sandbox.ask("PUT", f"/apps/{MINI}", {"secret": SECRET, "kind": "miniprogram"})
+    at_wechat = [
+        {"template_id": template_id, "title": "通知", "kind": "subscribe", "fields": {"thing1": "1栋101"}}
+        for template_id in ("SubOurs", "SubOther")
+    ]
+    app = {"secret": SECRET, "kind": "miniprogram", "templates": at_wechat}
+    await world.sandbox.ask("PUT", f"/apps/{MINI}", app)
     world.name("template", "SubOurs", "company")
     world.name("c_template", "SubTheirs", "c")
     for name, side in (("owner", "house"), ("stranger", "next"), ("b_person", "b"), ("c_person", "c")):
@@ -433,6 +445,32 @@ async def _visitors(world: World) -> None:
             world.name(f"{prefix}ban", await at.ban(BanKind.PHONE, "13700000001"), "ours" if not prefix else side)
     lease = yard(world, inviter="tenant")
     world.name("lease_pass", (await lease.invite(hours=100)).id, "house")
+
+
+async def notice(world: World, house: str, *, state: str = "PUBLISHED") -> UUID:
+    """A notice to the people of a house (`house`, `next_house`, `b_house`, `c_house`), told and not read."""
+    letter = house[0] if house[:2] in ("b_", "c_") else "a"
+    place, author = world.places[letter], world.ids[f"staff_{'c_second' if letter == 'c' else 'second'}"]
+    actor = Actor("staff", author)
+    text, whom = Text(NoticeKind.UTILITY, "周三停水", "请提前储水。"), Whom(Only(house_ids=(world.ids[house],)))
+    content = Content(text, whom, (), urgent=False, pinned_until=None, expires_at=None)
+
+    async def work(tx: Tx) -> UUID:
+        made = await drafts.create(tx, actor, community_id=place.id, content=content)
+        if state == "PUBLISHED":
+            await publishing.publish(tx, actor, notice_id=made, communities=[place.id])
+        if state == "SCHEDULED":
+            at = tx.now + timedelta(days=1)
+            await publishing.schedule(tx, actor, notice_id=made, communities=[place.id], at=at)
+        return made
+
+    return await world.res.db.transact(work)
+
+
+async def _notices(world: World) -> None:
+    """A notice to the people of each house."""
+    for prefix, side in (("", "house"), ("next_", "next"), ("b_", "b"), ("c_", "c")):
+        world.name(f"{prefix}notice", await notice(world, f"{prefix}house"), side)
 
 
 async def _parking(world: World) -> None:

@@ -129,7 +129,9 @@ async def test_refused_messages_are_seen_and_sent_again_by_staff_of_the_communit
     elsewhere = await factories.community(res, "LL02", company_id=place.company_id)
     clerk = client.of((await factories.staff(res, place, "customer_service")).token)
     stranger = client.of((await factories.staff(res, elsewhere, "customer_service")).token)
-    assert [m["errcode"] for m in (await clerk.get("/admin/v1/messages/parked")).json["items"]] == [40037]
+    seen = (await clerk.get("/admin/v1/messages/parked")).json["items"]
+    assert [m["errcode"] for m in seen] == [40037]
+    assert seen[0]["advice"].startswith("微信没有这个模板编号。")
     assert (await stranger.get("/admin/v1/messages/parked")).json["items"] == []
     path = f"/admin/v1/communities/{place.id}/messages/retry"
     assert (await stranger.post(path)).status == 404
@@ -159,3 +161,45 @@ async def test_parked_jobs_are_seen_by_their_community_and_retried_by_the_admini
     assert [lease.id for lease in claimed] == [number]
     assert await res.db.fetchval("SELECT failures FROM outbox WHERE id = $1", number) == 0
     assert await res.db.fetchval("SELECT count(*) FROM audit_entry WHERE action = 'outbox.retried'") == 1
+
+
+async def test_what_did_not_fit_says_what_to_do_without_an_errcode(
+    res: Resources, client: Client, place: factories.Community
+) -> None:
+    me = await factories.person(res)
+    await make.plan_bills(res, place, [me.id])
+    await make.work_due(res, {})
+    await res.db.execute("UPDATE message_intent SET state = 'PARKED', error = '太长', finished_at = created_at")
+    clerk = client.of((await factories.staff(res, place, "customer_service")).token)
+    assert "核对字段" in (await clerk.get("/admin/v1/messages/parked")).json["items"][0]["advice"]
+
+
+async def test_quiet_hours_are_set_for_the_company_and_for_a_community_and_taken_back(
+    res: Resources, client: Client, place: factories.Community
+) -> None:
+    boss = client.of((await factories.staff(res, place, "administrator", all_communities=True)).token)
+    path, usual = "/admin/v1/quiet-hours", {"begins": "21:30", "ends": "08:00"}
+    assert (await boss.get(path)).json == {"usual": usual, "items": []}
+    for community_id, hours in ((None, {"begins": "22:00", "ends": "07:00"}), (str(place.id), usual)):
+        body = {"community_id": community_id, "hours": hours}
+        saved = await boss.call("PUT", path, body)
+        assert body in saved.json["items"]
+    assert len(saved.json["items"]) == 2
+    taken = await boss.call("PUT", path, {"community_id": str(place.id), "hours": None})
+    assert [item["community_id"] for item in taken.json["items"]] == [None]
+    for wrong in ("24:00", "8:00", "08:00:00", "", "夜里"):
+        refused = await boss.call("PUT", path, {"community_id": None, "hours": {"begins": wrong, "ends": "08:00"}})
+        assert refused.status == 422, wrong
+
+
+async def test_figures_of_a_community_say_what_became_of_its_messages(
+    res: Resources, client: Client, place: factories.Community
+) -> None:
+    who, clerk = await factories.person(res), client.of((await factories.staff(res, place, "manager")).token)
+    await make.sent(res, place, who, "1", channel=Channel.TEMPLATE)
+    path = f"/admin/v1/communities/{place.id}/message-figures"
+    shown = (await clerk.get(f"{path}?from_on=2026-09-01&to_on=2026-09-01")).json["items"]
+    assert [(one["meaning"], one["planned"], one["sent_template"]) for one in shown] == [("bill_issued", 1, 1)]
+    assert (await clerk.get(f"{path}?from_on=2026-09-02&to_on=2026-09-30")).json["items"] == []
+    for span in ("from_on=2026-09-02&to_on=2026-09-01", "from_on=2025-01-01&to_on=2026-09-01"):
+        assert (await clerk.get(f"{path}?{span}")).status == 422

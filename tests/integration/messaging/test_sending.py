@@ -107,8 +107,8 @@ async def test_a_used_up_subscription_is_zeroed_and_left_to_the_inbox(
     who = await make.reader(res, sandbox, 1, credits=1)
     await res.db.execute("UPDATE message_consent SET credits = 3")
     await res.db.execute(
-        """INSERT INTO message_consent_event (person_id, template_id, event, at)
-           SELECT person_id, template_id, 'accept', at FROM message_consent_event, generate_series(1, 2)"""
+        """INSERT INTO message_consent_event (person_id, template_id, event, at, source)
+           SELECT person_id, template_id, 'accept', at, 'phone' FROM message_consent_event, generate_series(1, 2)"""
     )
     for number in (1, 2):
         await make.plan_bills(res, place, [who.id], event_key=f"e{number}")

@@ -12,7 +12,8 @@ from backend.kernel.resources import Resources, redis_of
 from backend.wechat import api as wechat_api
 from backend.wechat import fields, messages, miniprogram, shipping
 from backend.wechat.api import WechatApi
-from backend.wechat.errors import CodeRefused, Meaning, Refused, Sent, Unknown, WechatError
+from backend.wechat.errcodes import Meaning
+from backend.wechat.errors import CodeRefused, Refused, Sent, Unknown, WechatError
 from backend.wechat.tokens import Tokens
 from tests.conftest import Sandbox
 from tests.integration.wechat import rig
@@ -145,6 +146,34 @@ async def test_tokens_work_while_redis_is_away(sandbox: Sandbox, sandbox_res: Re
     assert isinstance(await send(api, person.openid, "key-5"), Sent)
     assert (await stats(sandbox))[FETCH] == 2
     await nobody.aclose()
+
+
+async def test_without_redis_each_process_asks_and_all_hold_the_same_token(
+    sandbox: Sandbox, sandbox_res: Resources
+) -> None:
+    await rig.furnish(sandbox)
+    nobody = redis_of(f"redis://127.0.0.1:{free_port()}/0")
+    base_url = sandbox_res.settings.wechat_api_url
+    apart = [Tokens(sandbox_res.egress, nobody, base_url, sandbox_res.clock) for _ in range(3)]
+    held = await asyncio.gather(*(tokens.current(rig.OFFICIAL) for tokens in apart for _ in range(4)))
+    assert len(set(held)) == 1
+    counted = await stats(sandbox)
+    assert (counted[FETCH], counted["tokens issued"]) == (3, 1)
+    await nobody.aclose()
+
+
+async def test_a_token_that_wechat_insists_on_is_asked_about_again_after_a_while(
+    sandbox: Sandbox, sandbox_res: Resources
+) -> None:
+    await rig.furnish(sandbox)
+    tokens = Tokens(sandbox_res.egress, sandbox_res.redis, sandbox_res.settings.wechat_api_url, sandbox_res.clock)
+    token = await tokens.current(rig.OFFICIAL)
+    for _ in range(5):
+        assert await tokens.current(rig.OFFICIAL, refused=token) == token
+    assert (await stats(sandbox))[FETCH] == 2
+    await sandbox.ask("POST", "/tokens/invalidate", {"appid": rig.OFFICIAL.appid})
+    sandbox.clock.advance(timedelta(seconds=11))
+    assert await tokens.current(rig.OFFICIAL, refused=token) != token
 
 
 async def test_redis_emptied_costs_a_question_and_no_token(sandbox: Sandbox, sandbox_res: Resources) -> None:

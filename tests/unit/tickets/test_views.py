@@ -28,7 +28,7 @@ def row(state: str, kind: str, channel: str, *, full: bool) -> dict[str, Any]:
     rest = {
         "house_id": ID, "house": "1栋1单元101", "place": "门厅", "assignee_id": ID, "assignee": "赵大勇",
         "paused_until": AT, "merged_into": ID, "warranty_until": date(2026, 11, 30), "done_at": AT, "outage_id": ID,
-        "urged_at": AT,
+        "urged_at": AT, "flag": "risky",
     }  # fmt: skip
     return {**shown, **(rest if full else dict.fromkeys(rest)), "approved_at": AT, "building_id": ID}
 

@@ -1,0 +1,12 @@
+"""Columns of `sql/0030_message_urgency.sql`."""
+
+from pathlib import Path
+
+from tortoise import migrations
+from tortoise.migrations.operations import RunSQL
+
+
+class Migration(migrations.Migration):
+    atomic = False  # backend/kernel/migrator.py runs the whole chain in one transaction
+    dependencies = [("linli", "0029_visitors_end")]
+    operations = [RunSQL((Path(__file__).parent / "sql" / "0030_message_urgency.sql").read_text("utf-8"))]

@@ -1,0 +1,12 @@
+"""Tables of `sql/0031_official_account.sql`."""
+
+from pathlib import Path
+
+from tortoise import migrations
+from tortoise.migrations.operations import RunSQL
+
+
+class Migration(migrations.Migration):
+    atomic = False  # backend/kernel/migrator.py runs the whole chain in one transaction
+    dependencies = [("linli", "0030_message_urgency")]
+    operations = [RunSQL((Path(__file__).parent / "sql" / "0031_official_account.sql").read_text("utf-8"))]

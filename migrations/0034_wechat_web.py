@@ -1,0 +1,12 @@
+"""Tables of `sql/0034_wechat_web.sql`."""
+
+from pathlib import Path
+
+from tortoise import migrations
+from tortoise.migrations.operations import RunSQL
+
+
+class Migration(migrations.Migration):
+    atomic = False  # backend/kernel/migrator.py runs the whole chain in one transaction
+    dependencies = [("linli", "0033_message_results")]
+    operations = [RunSQL((Path(__file__).parent / "sql" / "0034_wechat_web.sql").read_text("utf-8"))]
