@@ -26,6 +26,7 @@ from workers import edge
 
 MINI = factories.APPID
 OFFICIAL = "wx0ff1c1a1acc00047"
+ORIGINAL_ID = {MINI: "gh_97417a04a28d", OFFICIAL: "gh_123456789abc"}
 PLATFORM = "open-linli"
 SECRET = "0123456789abcdef0123456789abcdef"
 BILL_FIELDS = {"thing1": "houses", "thing2": "item", "amount3": "amount", "date4": "due_on"}
@@ -64,7 +65,8 @@ async def plug_in(res: Resources, sandbox: Sandbox | None, place: factories.Comm
         (Channel.TEMPLATE, OFFICIAL, "official", "template"),
     ):
         template = {"template_id": BILL_TEMPLATE[channel], "title": "账单", "kind": name, "fields": EXAMPLES}
-        body = {"secret": SECRET, "kind": kind, "open_platform": PLATFORM, "templates": [template]}
+        body = {"secret": SECRET, "kind": kind, "original_id": ORIGINAL_ID[appid], "open_platform": PLATFORM}
+        body["templates"] = [template]
         await sandbox.ask("PUT", f"/apps/{appid}", body)
 
 
