@@ -221,6 +221,7 @@ class System:
                 ("public_url", self.api_url),
                 ("wechat_api_url", self.sandbox_url),
                 ("wechat_open_url", self.sandbox_url),
+                ("wechat_mp_url", self.sandbox_url),
                 ("wechat_pay_url", self.sandbox_url),
                 ("alipay_url", self.sandbox_url),
             ):

@@ -1,4 +1,4 @@
-"""Act 22: a consent to subscription messages is used up, and asked for again."""
+"""Act 23: a consent to subscription messages is used up, and asked for again."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Act 20: the month has passed; what was left undone was done by the system, and every figure agrees."""
+"""Act 24: the month has passed; what was left undone was done by the system, and every figure agrees."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Act 18: a neighbour follows the official account, binds it by a scan, writes, asks, presses the menu, and leaves."""
+"""Act 21: a neighbour follows the official account, binds it by a scan, writes, asks, presses the menu, and leaves."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -6,6 +6,7 @@ from urllib.parse import unquote
 from demo import people
 from demo.people import Resident
 from demo.stage import Stage
+from demo.web import Web
 
 QUESTION, MORE = "国庆期间儿童乐园开放吗？", "几点到几点？"
 OPEN, KEYWORD, MENU_KEY = "SUBMITTED", "电话", "BILLS"
@@ -56,7 +57,9 @@ def _does(stage: Stage, fan: Resident, what: str, **how: Any) -> str:
 def _bind(stage: Stage, fan: Resident) -> None:
     """The code of the mini-program is scanned in WeChat: good once."""
     code = fan.web.post("/api/v1/official-account/code")
-    ticket = unquote(code["picture_url"].partition("ticket=")[2])
+    site, _, path = code["picture_url"].partition("/cgi-bin/")
+    stage.expect("绑定码的图片", Web(site).ask("GET", f"/cgi-bin/{path}").body[:4], b"\x89PNG")
+    ticket = unquote(path.partition("ticket=")[2])
     said = _does(stage, fan, "scan", ticket=ticket)
     stage.expect("扫码后的回复", said.startswith("绑定成功"), True)
     stage.expect("小程序里看到的绑定状态", fan.web.get("/api/v1/official-account")["bound"], True)

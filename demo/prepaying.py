@@ -1,4 +1,4 @@
-"""Acts 11 and 20: money paid ahead by WeChat, and next month's bill that settles by itself."""
+"""Acts 11 and 25: money paid ahead by WeChat, and next month's bill that settles by itself."""
 
 from dataclasses import dataclass
 from datetime import date, time, timedelta

@@ -1,4 +1,4 @@
-"""Act 18: a page of the official account, a house's mini-program code, words that WeChat finds risky."""
+"""Act 22: a page of the official account, a house's mini-program code, words that WeChat finds risky."""
 
 import urllib.error
 import urllib.request

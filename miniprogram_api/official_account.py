@@ -70,9 +70,8 @@ async def offer_code(call: Call[None, None]) -> CodeAnswer:
     if offered.expires_at <= res.clock.now():
         raise Conflict("这个二维码已过期，请重新获取。", code="code_expired")
     drawn = await account_codes.drawn_of(res.db, offered.id) or await _draw(call, offered)
-    return CodeAnswer(
-        content=drawn.content, picture_url=account_api.picture_url(drawn.ticket), expires_at=offered.expires_at
-    )
+    picture_url = account_api.picture_url(res.settings, drawn.ticket)
+    return CodeAnswer(content=drawn.content, picture_url=picture_url, expires_at=offered.expires_at)
 
 
 async def _draw(call: Call[Any, Any], offered: Offered) -> Drawn:

@@ -33,7 +33,7 @@ from yarl import URL
 from backend.composition import APPROVALS, MODELS
 from backend.kernel import failpoints
 from backend.kernel.clock import Clock, FrozenClock, SharedClock, SystemClock, read_offset_s, write_offset_s
-from backend.kernel.config import Settings
+from backend.kernel.config import SITES, Settings
 from backend.kernel.db import Database
 from backend.kernel.embedded_postgres import PostgresServer, start_postgres
 from backend.kernel.embedded_redis import RedisServer, start_redis
@@ -289,7 +289,7 @@ def sandbox_res(
     settings: Settings, sandbox: Sandbox, _worker_database: WorkerDatabase, run: Run
 ) -> Iterator[Resources]:
     """Open resources whose channels are the sandbox; the clock is shared with it and runs."""
-    urls = dict.fromkeys(("wechat_api_url", "wechat_open_url", "wechat_pay_url", "alipay_url"), sandbox.url)
+    urls = {name: sandbox.url for name in SITES if name != "public_url"}
     linked = settings.model_copy(update=urls)
     resources = run(_open(linked, sandbox.clock, _worker_database))
     yield resources

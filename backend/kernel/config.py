@@ -27,6 +27,10 @@ class Mode(StrEnum):
     LIVE = "live"
 
 
+# Settings that name a site; in live mode none of them may be the sandbox's.
+SITES = ("public_url", "wechat_api_url", "wechat_open_url", "wechat_mp_url", "wechat_pay_url", "alipay_url")
+
+
 class Settings(BaseModel):
     """All settings. Names on the environment are the field names in capitals with the prefix `LINLI_`."""
 
@@ -47,6 +51,7 @@ class Settings(BaseModel):
     trusted_proxies: int = Field(0, ge=0, le=5, description="proxies in front whose X-Forwarded-For counts")
     wechat_api_url: str = "https://api.weixin.qq.com"
     wechat_open_url: str = Field("https://open.weixin.qq.com", description="where a browser in WeChat logs in (OAuth)")
+    wechat_mp_url: str = Field("https://mp.weixin.qq.com", description="where WeChat shows codes with a scene")
     wechat_pay_url: str = "https://api.mch.weixin.qq.com"
     alipay_url: str = Field(
         "https://openapi.alipay.com", description="origin of Alipay's gateway, /gateway.do below it"
@@ -75,7 +80,7 @@ class Settings(BaseModel):
     def _names_a_redis(cls, url: str | None) -> str | None:
         return _address(url, ("redis", "rediss"), "redis://主机:6379/0")
 
-    @field_validator("public_url", "wechat_api_url", "wechat_open_url", "wechat_pay_url", "alipay_url", mode="after")
+    @field_validator(*SITES, mode="after")
     @classmethod
     def _names_a_site(cls, url: str) -> str:
         _address(url, ("http", "https"), "https://主机")
@@ -103,10 +108,7 @@ class Settings(BaseModel):
             raise ValueError("master_key：正式环境必须设置主密钥 LINLI_MASTER_KEY（64 位十六进制）。")
         if self.database_url is None or self.redis_url is None:
             raise ValueError("database_url、redis_url：正式环境必须给出 PostgreSQL 和 Redis 的地址。")
-        named = [
-            (name, getattr(self, name))
-            for name in ("public_url", "wechat_api_url", "wechat_open_url", "wechat_pay_url", "alipay_url")
-        ]
+        named = [(name, getattr(self, name)) for name in SITES]
         for name, url in (*named, *(("more_urls", site) for site in self.sites)):
             parts = urlsplit(url)
             if parts.scheme != "https" or _is_of_sandbox(parts.hostname or ""):

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from backend.kernel.config import Settings
 from backend.kernel.egress import EgressError
 from backend.wechat import answers
 from backend.wechat.api import WechatApi
 from backend.wechat.apps import App
 from backend.wechat.errors import WechatSilent
-
-SHOW_CODE = "https://mp.weixin.qq.com/cgi-bin/showqrcode?ticket="
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,6 @@ async def scene_code(api: WechatApi, app: App, *, scene: str, lifetime_s: int) -
     return Code(answers.text(made, "ticket"), answers.text(made, "url"))
 
 
-def picture_url(ticket: str) -> str:
-    """Where WeChat shows the code of a ticket."""
-    return SHOW_CODE + quote(ticket, safe="")
+def picture_url(settings: Settings, ticket: str) -> str:
+    """Where WeChat shows the code of a ticket as a picture."""
+    return f"{settings.wechat_mp_url.rstrip('/')}/cgi-bin/showqrcode?ticket={quote(ticket, safe='')}"

@@ -85,6 +85,7 @@ async def test_live_mode_answers_like_an_unknown_address(res: Resources) -> None
     [
         {"wechat_api_url": "http://127.0.0.1:8090"},
         {"wechat_open_url": "https://127.0.0.1:8090"},
+        {"wechat_mp_url": "https://127.0.0.1:8090"},
         {"more_urls": "https://pay.example.com,http://wuye.example.com"},
         {"wechat_pay_url": "https://127.0.0.1:8090"},
         {"wechat_pay_url": "https://localhost"},

@@ -8,6 +8,7 @@ from backend.composition import CHECKS, HANDLERS
 from backend.kernel.audit import SYSTEM
 from backend.kernel.db import Tx
 from backend.kernel.resources import Resources
+from backend.messaging.templates import Channel
 from backend.wechat import push_settings
 from backend.wechat.push_settings import NewSettings, PushMode
 from tests import factories, factories_messaging, factories_screening
@@ -57,7 +58,7 @@ async def test_results_of_messages_and_consents_reach_their_rows(
         await hear(res, sandbox)
     rows = await res.db.fetch(DELIVERIES)
     assert [tuple(row.values()) for row in rows] == [("subscription", "DELIVERED"), ("template", "DELIVERED")]
-    answer = {"appid": MINI, "template_id": BILL_TEMPLATE[factories_messaging.Channel.SUBSCRIPTION]}
+    answer = {"appid": MINI, "template_id": BILL_TEMPLATE[Channel.SUBSCRIPTION]}
     # Later than what the phone has reported: this is another answer, and not WeChat's word about that one.
     sandbox.clock.advance(timedelta(hours=1))
     for said, left in (("accept", (1, "accept")), ("revoke", (0, "reject"))):
