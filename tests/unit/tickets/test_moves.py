@@ -12,7 +12,8 @@ from backend.tickets.moves import MOVES, STATE_MOVES, Move, targets
 from backend.tickets.states import ENDED, IN_HAND, STATE_TEXT, Channel, ClockKind, Ending, Kind, Role, State
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations" / "sql"
-SQL = "".join((MIGRATIONS / name).read_text("utf-8") for name in ("0022_tickets.sql", "0028_complaints.sql"))
+NAMED = ("0022_tickets.sql", "0028_complaints.sql", "0031_official_account.sql")
+SQL = "".join((MIGRATIONS / name).read_text("utf-8") for name in NAMED)
 ALLOWED = re.compile(r"linli_allow_(?:more_)?moves\('ticket', ARRAY\[(.*?)\]\)", re.DOTALL)
 
 
