@@ -6,6 +6,7 @@ A line that must break a rule says so itself: `# house: <reason>`; the reason is
 import ast
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,12 +29,18 @@ def sources(*packages: str) -> list[Path]:
     return [ROOT / name for name in sorted(found) if name.endswith(".py") and (ROOT / name).exists()]
 
 
+@cache
+def parsed(path: Path) -> tuple[ast.Module, list[str]]:
+    """A file's tree and lines, read once for all rules."""
+    text = path.read_text()
+    return ast.parse(text), text.splitlines()
+
+
 def offences(rule: Rule, *packages: str) -> list[str]:
     found = []
     for path in sources(*packages):
-        text = path.read_text()
-        lines = text.splitlines()
-        for line, message in rule(path, ast.parse(text), lines):
+        tree, lines = parsed(path)
+        for line, message in rule(path, tree, lines):
             if "# house:" not in lines[line - 1]:
                 found.append(f"{path.relative_to(ROOT)}:{line} {message}")
     return found

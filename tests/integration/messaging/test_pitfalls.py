@@ -192,7 +192,7 @@ async def test_d9_a_broken_answer_is_repeated_with_the_same_key(
 
 
 async def test_d11_no_token_stands_in_what_is_stored(
-    res: Resources, sandbox: Sandbox, place: factories.Community
+    res: Resources, sandbox: Sandbox, place: factories.Community, impatient: None
 ) -> None:
     readers = await warmed(res, sandbox, place, 3)
     await sandbox.ask("PUT", "/hostile", {"messages": ["500", "act_then_hang", {"errcode": 40037}]})

@@ -166,7 +166,7 @@ async def test_an_expired_token_is_fetched_once_and_everything_is_sent(
 
 
 async def test_a_template_message_of_unknown_outcome_is_repeated_with_the_same_key_and_arrives_once(
-    res: Resources, sandbox: Sandbox, place: factories.Community
+    res: Resources, sandbox: Sandbox, place: factories.Community, impatient: None
 ) -> None:
     who = await make.reader(res, sandbox, 1, follows=True)
     await sandbox.ask("PUT", "/hostile", {"messages": ["act_then_hang"]})
@@ -181,7 +181,7 @@ async def test_a_template_message_of_unknown_outcome_is_repeated_with_the_same_k
 
 
 async def test_after_ten_minutes_a_template_message_of_unknown_outcome_is_not_repeated(
-    res: Resources, sandbox: Sandbox, place: factories.Community
+    res: Resources, sandbox: Sandbox, place: factories.Community, impatient: None
 ) -> None:
     who = await make.reader(res, sandbox, 1, follows=True)
     await sandbox.ask("PUT", "/hostile", {"messages": ["act_then_hang"]})
@@ -195,7 +195,7 @@ async def test_after_ten_minutes_a_template_message_of_unknown_outcome_is_not_re
 
 
 async def test_a_subscription_message_of_unknown_outcome_is_not_sent_again(
-    res: Resources, sandbox: Sandbox, place: factories.Community
+    res: Resources, sandbox: Sandbox, place: factories.Community, impatient: None
 ) -> None:
     who = await make.reader(res, sandbox, 1, credits=2)
     await sandbox.ask("PUT", "/hostile", {"messages": ["act_then_hang"]})

@@ -1,0 +1,11 @@
+"""What the tests of messaging share."""
+
+import pytest
+
+from backend.kernel import egress
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that is not answered counts as such after a second: how long we wait is not what these tests are about."""
+    monkeypatch.setattr(egress, "READ_S", 1.0)
