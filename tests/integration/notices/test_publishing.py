@@ -23,6 +23,7 @@ from tests.factories_notices import Town
 
 ALL = sorted({"owner", "family", "landlord", "tenant", "both", "far"})
 HOUR = timedelta(hours=1)
+WAITING = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture
@@ -100,9 +101,23 @@ async def test_two_workers_with_the_same_chunk_tell_everybody_once(town: Town, s
 
 async def test_of_two_who_publish_at_once_one_wins(town: Town) -> None:
     notice_id = await town.draft()
-    answers = await asyncio.gather(*(town.publish(notice_id) for _ in range(2)), return_exceptions=True)
-    refused = [answer for answer in answers if isinstance(answer, Conflict)]
-    assert len(refused) == 1 and refused[0].code == "notice_moved"
+    published, may_commit = asyncio.Event(), asyncio.Event()
+
+    async def publish(tx: Tx) -> None:
+        await publishing.publish(tx, town.actor, notice_id=notice_id, communities=[town.place.id])
+        published.set()
+        await may_commit.wait()
+
+    first = asyncio.create_task(town.res.db.transact(publish))
+    await published.wait()
+    second = asyncio.create_task(town.publish(notice_id))
+    while not second.done() and not await town.res.db.fetchval(f"SELECT count(*) FROM {WAITING}"):
+        await asyncio.sleep(0)
+    may_commit.set()
+    await first
+    with pytest.raises(Conflict) as refused:
+        await second
+    assert refused.value.code == "notice_moved"
     await town.work()
     assert await town.told(notice_id) == ALL
 
