@@ -237,13 +237,6 @@ URL_CHECK_SIGNATURE = "f464b24fc39322e44b38aa78f5edd27bd1441696"
 PUSH_TIMESTAMP = "1714037059"
 PUSH_NONCE = "486452656"
 PUSH_SIGNATURE = "899cf89e464efb63f54ddac96b0a0a235f53aa78"
-RAW_DATA_SESSION_KEY = "HyVFkGl5F5OQWJZZaNzBBg=="
-RAW_DATA_SIGNATURE = "75e81ceda165f4ffa64f4068af58c64b8f54b88c"
-RAW_DATA = (
-    '{"nickName":"Band","gender":1,"language":"zh_CN","city":"Guangzhou","province":"Guangdong","coun'
-    'try":"CN","avatarUrl":"http://wx.qlogo.cn/mmopen/vi_32/1vZvI39NWFQ9XM4LtQpFrQJ1xlgZxx3w7bQxKARol'
-    '6503Iuswjjn6nIGBiaycAjAtpujxyzYsrztuuICqIM5ibXQ/0"}'
-)
 SAFE_MODE_AES_KEY = "A" * 43
 SAFE_MODE_APPID = "wxba5fad812f8e6fb9"
 SAFE_MODE_TIMESTAMP = "1714112445"
@@ -260,7 +253,6 @@ SAFE_MODE_MESSAGE = (
     '{"ToUserName":"gh_97417a04a28d","FromUserName":"o9AgO5Kd5ggOC-bXrbNODIiE3bGY","CreateTime":17141'
     '12445,"MsgType":"event","Event":"debug_demo","debug_str":"hello world"}'
 )
-SAFE_REPLY_RANDOM = "707722b803182950"
 SAFE_REPLY_MESSAGE = '{"demo_resp":"good luck"}'
 SAFE_REPLY_TIMESTAMP = "1713424427"
 SAFE_REPLY_NONCE = "415670741"
@@ -295,6 +287,4 @@ PHONE_ENCRYPTED = (
     "Yrci88llVSl0bwplNsmm05X71JB++CQvLamdiDRh+athZMs1/Ofpk+pyXyxysDRDCzWIOOM9Y/RF+FhK6oB+/oy0BG5MIha0"
     "99p+eDlo4Xue5hF4S6oWUg=="
 )
-SHORT_RAW_DATA = '{"nickName":"测试"}'
-SHORT_RAW_DATA_SIGNATURE = "3861d01fbcc9f95c984b99a321c523d8dc9e6bd6"
 CHECKSESSION_SIGNATURE = "75c022993d64e3ac224c1c9d6f2b4c6eb53f22f6c7aa6be94428577d11d12fd5"

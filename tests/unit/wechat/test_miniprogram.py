@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from wechatpy.crypto import WeChatWxaCrypto
 
 from backend.wechat.apps import App, AppKind
 from backend.wechat.errors import PhoneDataRefused
@@ -54,6 +55,9 @@ def test_stale_data_is_refused(minutes: int) -> None:
 
 def test_user_data_without_a_phone_is_refused() -> None:
     """The official sample opens, but it is a profile."""
+    cipher = WeChatWxaCrypto(vectors.USER_DATA_SESSION_KEY, vectors.USER_DATA_IV, vectors.USER_DATA_APPID)
+    opened = cipher.decrypt_message(vectors.USER_DATA_ENCRYPTED)
+    assert (opened["openId"], opened["unionId"]) == (vectors.USER_DATA_OPENID, vectors.USER_DATA_UNIONID)
     app = App(vectors.USER_DATA_APPID, AppKind.MINIPROGRAM, UUID(int=1), "secret")
     with pytest.raises(PhoneDataRefused):
         decrypt_phone(
