@@ -9,6 +9,8 @@ from backend.identity import people
 from backend.kernel.crypto import Keyring
 from backend.kernel.db import Reader, Record
 from backend.kernel.errors import NotFound
+from backend.messaging import figures
+from backend.messaging.figures import Figures
 from backend.notices.states import NoticeState
 
 # Index notice_list, community by community.
@@ -23,18 +25,10 @@ LIST = """
 """
 ONE = "SELECT * FROM notice WHERE id = $1 AND community_id = ANY ($2::uuid[])"
 READ_COUNT = "SELECT count(*) FILTER (WHERE read_at IS NOT NULL) FROM notice_recipient WHERE notice_id = $1"
-# Index message_intent_once.
 ROUNDS = """
-    SELECT s.kind, s.begun_at, s.planned_count, s.done_at,
-           count(m.person_id) FILTER (WHERE m.state = 'SENT' AND m.channel = 'template') AS template,
-           count(m.person_id) FILTER (WHERE m.state = 'SENT' AND m.channel = 'subscription') AS subscription,
-           count(m.person_id) FILTER (WHERE m.state = 'INBOX_ONLY') AS inbox,
-           count(m.person_id) FILTER (WHERE m.state IN ('PENDING', 'SENDING')) AS waiting,
-           count(m.person_id) FILTER (WHERE m.state IN ('UNKNOWN', 'PARKED')) AS failed
-      FROM notice_sending s LEFT JOIN notice_message m ON m.event_key = s.event_key
-     WHERE s.notice_id = $1
-     GROUP BY s.id
-     ORDER BY s.begun_at, s.id
+    SELECT kind, begun_at, planned_count, done_at, event_key FROM notice_sending
+     WHERE notice_id = $1
+     ORDER BY begun_at, id
 """
 # By the primary key.
 RECIPIENTS = """
@@ -80,9 +74,11 @@ async def read_count(db: Reader, notice_id: UUID) -> int:
     return int(await db.fetchval(READ_COUNT, notice_id))
 
 
-async def rounds(db: Reader, notice_id: UUID) -> list[Record]:
-    """What became of each round of messages about a notice that the caller has found in scope."""
-    return await db.fetch(ROUNDS, notice_id)
+async def rounds(db: Reader, notice_id: UUID) -> list[tuple[Record, Figures]]:
+    """Each round of messages about a notice that the caller has found in scope, and what became of it."""
+    rows = await db.fetch(ROUNDS, notice_id)
+    found = await figures.of_events(db, [row["event_key"] for row in rows])
+    return [(row, found.get(row["event_key"], Figures())) for row in rows]
 
 
 async def audience(

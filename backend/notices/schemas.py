@@ -12,6 +12,7 @@ from backend.kernel.days import Instant
 from backend.kernel.db import Record
 from backend.kernel.http import Page, Strict, example
 from backend.media.schemas import MediaView
+from backend.messaging.figures import Figures
 from backend.messaging.reach import Reach, Shown
 from backend.messaging.templates import Channel
 from backend.notices.audience import Arrears, Audience, Rule
@@ -38,7 +39,7 @@ _LINE: dict[str, Any] = {
 }  # fmt: skip
 _ROUND = {
     "kind": "publication", "begun_at": "2026-09-01T02:05:00Z", "done_at": "2026-09-01T02:05:01Z", "planned_count": 120,
-    "template": 60, "subscription": 20, "inbox": 39, "waiting": 1, "failed": 0,
+    "template": 60, "subscription": 20, "inbox": 39, "waiting": 1, "failed": 0, "delivered": 75,
 }  # fmt: skip
 _LISTENER = {
     "person_id": _ID, "name": "张*", "phone": "138****0001", "houses": ["2栋1单元101"],
@@ -189,7 +190,10 @@ class NoticeList(Strict):
 
 
 class RoundView(Strict):
-    """One round of messages: how many were planned, by which way they went, how many wait or have failed."""
+    """One round of messages: how many were planned, by which way they went, how many wait or have failed.
+
+    `delivered`: of those that went through WeChat, as it has told so far.
+    """
 
     model_config = example(**_ROUND)
     kind: SendingKind
@@ -201,10 +205,15 @@ class RoundView(Strict):
     inbox: int
     waiting: int
     failed: int
+    delivered: int
 
     @classmethod
-    def of(cls, row: Record) -> "RoundView":
-        return cls(**dict(row.items()) | {"kind": SendingKind(row["kind"])})
+    def of(cls, row: Record, told: Figures) -> "RoundView":
+        return cls(
+            kind=SendingKind(row["kind"]), begun_at=row["begun_at"], done_at=row["done_at"],
+            planned_count=row["planned_count"], template=told.sent_template, subscription=told.sent_subscription,
+            inbox=told.inbox_only, waiting=told.waiting, failed=told.unknown + told.parked, delivered=told.delivered,
+        )  # fmt: skip
 
 
 class NoticeView(NoticeLine):
@@ -221,7 +230,7 @@ class NoticeView(NoticeLine):
 
     @classmethod
     def whole(
-        cls, row: Record, *, attachments: list[MediaView], read_count: int, rounds: Sequence[Record]
+        cls, row: Record, *, attachments: list[MediaView], read_count: int, rounds: Sequence[tuple[Record, Figures]]
     ) -> "NoticeView":
         return cls(
             **_line(row),
@@ -229,7 +238,7 @@ class NoticeView(NoticeLine):
             audience=AudienceBody.model_validate_json(orjson.dumps(row["audience"])),
             attachments=attachments,
             read_count=read_count,
-            rounds=[RoundView.of(one) for one in rounds],
+            rounds=[RoundView.of(*one) for one in rounds],
         )
 
 

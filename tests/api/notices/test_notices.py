@@ -110,6 +110,28 @@ async def test_a_resident_lists_pinned_first_reads_and_is_counted(office: Office
     assert [(one["kind"], one["planned_count"], one["waiting"]) for one in whole["rounds"]] == [("publication", 6, 6)]
 
 
+async def test_a_round_says_which_way_each_went_and_what_wechat_has_told(office: Office, clock: FrozenClock) -> None:
+    notice_id = await office.published()
+    await office.town.work()
+    db = office.town.res.db
+    ids = [row["id"] for row in await db.fetch("SELECT id FROM message_intent ORDER BY id")]
+    for change, number in (
+        (
+            "state = 'SENDING', channel = 'template', appid = 'a', openid = 'o', template_id = 't', first_sent_at = $2",
+            2,
+        ),
+        ("state = 'SENT', finished_at = $2", 2),
+        ("delivery = 'DELIVERED', delivery_at = $2", 1),
+    ):
+        await db.execute(f"UPDATE message_intent SET {change} WHERE id = ANY ($1::uuid[])", ids[:number], clock.now())
+    for state, intent_id in (("INBOX_ONLY", ids[2]), ("PARKED", ids[3])):
+        change = "UPDATE message_intent SET state = $2, finished_at = $3 WHERE id = $1"
+        await db.execute(change, intent_id, state, clock.now())
+    (told,) = (await office.whole(notice_id))["rounds"]
+    named = ("template", "subscription", "inbox", "waiting", "failed", "delivered")
+    assert [told[name] for name in named] == [2, 0, 1, 2, 1, 1]
+
+
 async def test_only_those_of_the_audience_see_a_notice_and_who_moves_out_loses_it(office: Office) -> None:
     town = office.town
     notice_id = await office.published(audience={"only": {"house_ids": [str(town.houses["102"])]}})
