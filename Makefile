@@ -10,6 +10,13 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 
+# One worker more than cores: now and then each waits for processes that it has started.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
+
+# The suite starts hundreds of processes; without compiled files each would compile the product anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help env run demo test test-long simulate mutants check openapi format bench lock clean
 
@@ -35,11 +42,11 @@ run: $(READY) ## everything on this machine, with the sandbox in place of WeChat
 demo: $(READY) ## play one month of a community, over HTTP only
 	@$(BIN)/linli demo
 
-test: $(READY) ## the suite; what takes long goes out first
-	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not long"
+test: $(READY) ## the suite; what takes long goes out first; the house rules are part of `make check`
+	@$(BIN)/python -m pytest $(SPREAD) -m "not long" --ignore tests/architecture
 
 test-long: $(READY) ## the suite with the counts that reliability.md states
-	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	@$(BIN)/python -m pytest $(SPREAD)
 
 simulate: $(READY) ## SEEDS=n towns of 300 houses for a year, hostile channels; resumes
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)

@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 refused or failed with a sentence that says why, 2 wrong u
 """
 
 import argparse
-import asyncio
 import os
 import shutil
 import signal
@@ -19,14 +18,18 @@ from backend import system
 from backend.kernel import clock, exec_shim, processes, supervision
 from backend.kernel.config import PREFIX, ConfigError, Mode, Settings
 from backend.kernel.errors import AppError
-from backend.kernel.migrator import migrate
 from backend.kernel.processes import PROGRAM_PORTS, StartError
-from backend.kernel.resources import clock_of
 from backend.notices import outage
 from backend.notices.outage import Outage
 
 # Commands that are a process of their own: they run in place of this one, or with the servers of a system around them.
-MODULES = {"serve": "backend.main", "worker": "workers.main", "seed": "backend.seed", "check": "backend.checks"}
+MODULES = {
+    "serve": "backend.main",
+    "worker": "workers.main",
+    "seed": "backend.seed",
+    "check": "backend.checks",
+    "migrate": "backend.migrate",
+}
 DEMO = "demo"
 KEYS = "backend.keys"
 TEMPLATES = "backend.template_check"
@@ -107,15 +110,6 @@ def _templates(settings: Settings, options: argparse.Namespace) -> int:
     return system.with_servers(settings, os.environ, lambda env: subprocess.run(argv, env=env, check=False).returncode)
 
 
-def _migrate(settings: Settings, options: argparse.Namespace) -> int:
-    def apply(env: dict[str, str]) -> int:
-        applied = asyncio.run(migrate(Settings.from_env(env), progress=_say))
-        _say(f"数据库结构更新完成，共 {len(applied)} 步。" if applied else "数据库结构已是最新。")
-        return 0
-
-    return system.with_servers(settings, os.environ, apply)
-
-
 def _demo(settings: Settings, options: argparse.Namespace) -> int:
     """Play the demo against a system of its own: fresh, on free ports, beside whatever is running."""
     if settings.mode is Mode.LIVE:
@@ -188,7 +182,7 @@ def _outage(settings: Settings, options: argparse.Namespace) -> int:
         words = options.words.strip()
         if not 2 <= len(words) <= outage.MAX_WORDS:
             raise ConfigError(f"公告内容要有 2 到 {outage.MAX_WORDS} 个字。")
-        said_at = clock_of(settings).now()
+        said_at = clock.clock_of(settings).now()
         outage.say(settings.data_dir, source=outage.PLATFORM, outage=Outage(outage.WHO, words, said_at))
         _say("故障公告已发布，打开 /status 可以看到。")
     elif options.action == "clear":
@@ -226,7 +220,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--stop-with-parent", action="store_true", help="启动它的进程退出时，跟着停止")
     add("serve", "只运行接口服务", _exec)
     add("worker", "只运行后台任务", _exec)
-    add("migrate", "更新数据库结构", _migrate)
+    add("migrate", "更新数据库结构", _with_servers)
     add("seed", "往空的数据库里放示例数据（沙箱模式）", _with_servers)
     add("demo", "用一套全新的临时系统演示一个月的物业工作", _demo)
     add("check", "逐条核对账目和数据，列出不符的条数", _with_servers)

@@ -42,7 +42,7 @@ _LEFTOVERS = (
 class Commands:
     """What each process runs: arguments for this Python."""
 
-    migrate: Sequence[str] = ("-m", "backend.cli", "migrate")
+    migrate: Sequence[str] = ("-m", "backend.migrate")
     seed: Sequence[str] = ("-m", "backend.seed")
     sandbox: Sequence[str] = ("-m", "sandbox")
     worker: Sequence[str] = ("-m", "workers.main")

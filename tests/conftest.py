@@ -28,6 +28,7 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
+import uvloop
 from yarl import URL
 
 from backend.composition import APPROVALS, MODELS
@@ -75,7 +76,7 @@ LOOP: pytest.StashKey[asyncio.Runner] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[LOOP] = asyncio.Runner()
+    config.stash[LOOP] = asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

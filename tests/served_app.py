@@ -4,6 +4,7 @@ The kept app listens on `KEPT_PORT` from its first use. It serves the resources 
 tests it answers 503, so that a late callback meets nobody else's database.
 """
 
+import asyncio
 import gc
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,7 +20,6 @@ from backend.kernel.processes import free_port
 from backend.kernel.resources import Resources
 
 Serving = tuple[Any, Any, aiohttp.ClientSession]
-
 
 KEPT_PORT: Final = free_port()
 
@@ -39,6 +39,7 @@ class _Whose:
 class _Kept:
     whose: Any = _Whose()
     serving: tuple[Any, Any] | None = None
+    before: set[asyncio.Task[Any]] = set()
 
 
 async def _listen(res: Resources, port: int) -> tuple[Any, Any]:
@@ -73,12 +74,17 @@ async def serve(res: Resources) -> Serving:
         app, server = _Kept.serving
     else:
         app, server = await _listen(res, port)
+    _Kept.before = asyncio.all_tasks()
     return app, server, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=200))
 
 
 async def stop(app: Any, server: Any, session: aiohttp.ClientSession) -> None:
-    """Serve no longer."""
+    """Serve no longer; what goes on behind the answers, as pictures that are being decoded, ends as well."""
     await session.close()
+    left = asyncio.all_tasks() - _Kept.before - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
     if _Kept.serving is not None and app is _Kept.serving[0]:
         _Kept.whose.res = None
         return

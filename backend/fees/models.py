@@ -2,7 +2,8 @@
 
 from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
-from tortoise.models import Model
+
+from backend.kernel.orm import Model
 
 
 class FeeItem(Model):

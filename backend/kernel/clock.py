@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from backend.kernel.config import Mode, Settings
+
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 OFFSET_FILE = "clock-offset"
 _STEP = re.compile(r"(?P<count>\d+)(?P<unit>[dhms])")
@@ -122,3 +124,8 @@ def parse_step_s(text: str) -> int:
     if not matches or "".join(match.group() for match in matches) != text:
         raise ValueError(f"not a step of time: {text!r}; write it like 3d, 12h or 30m")
     return sum(int(match["count"]) * _UNIT_S[match["unit"]] for match in matches)
+
+
+def clock_of(settings: Settings) -> Clock:
+    """The shared, movable clock in sandbox mode, the machine's in live mode."""
+    return SharedClock(settings.data_dir) if settings.mode is Mode.SANDBOX else SystemClock()

@@ -1,7 +1,8 @@
 """Tortoise models of the kernel's tables, for reads; the columns are those of `migrations/sql/0001_kernel.sql`."""
 
 from tortoise import fields
-from tortoise.models import Model
+
+from backend.kernel.orm import Model
 
 
 class OutboxRow(Model):

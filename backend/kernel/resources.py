@@ -7,8 +7,8 @@ import redis.asyncio as aioredis
 
 from backend.kernel import failpoints, log
 from backend.kernel.approvals import ApprovalKind
-from backend.kernel.clock import Clock, SharedClock, SystemClock
-from backend.kernel.config import ConfigError, Mode, Settings
+from backend.kernel.clock import Clock, clock_of
+from backend.kernel.config import ConfigError, Settings
 from backend.kernel.crypto import Keyring, load_keyring
 from backend.kernel.db import Database
 from backend.kernel.egress import Egress
@@ -40,11 +40,6 @@ class Resources:
         await self.egress.close()
         await self.redis.aclose()
         await self.db.close()
-
-
-def clock_of(settings: Settings) -> Clock:
-    """The shared, movable clock in sandbox mode, the machine's in live mode."""
-    return SharedClock(settings.data_dir) if settings.mode is Mode.SANDBOX else SystemClock()
 
 
 def redis_of(url: str) -> aioredis.Redis:

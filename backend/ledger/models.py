@@ -1,7 +1,8 @@
 """Tables of the ledger (账簿): accounts and postings. Read only; rows are written by `accounts` and `postings`."""
 
 from tortoise import fields
-from tortoise.models import Model
+
+from backend.kernel.orm import Model
 
 
 class Account(Model):

@@ -1,7 +1,8 @@
 """Tables of what people send."""
 
 from tortoise import fields
-from tortoise.models import Model
+
+from backend.kernel.orm import Model
 
 
 class StoredMedia(Model):

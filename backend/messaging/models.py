@@ -1,7 +1,8 @@
 """Tables of messaging (D11)."""
 
 from tortoise import fields as f
-from tortoise.models import Model
+
+from backend.kernel.orm import Model
 
 
 class MessageTemplate(Model):

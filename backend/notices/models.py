@@ -1,7 +1,8 @@
 """Tables of notices (R9, D11)."""
 
 from tortoise import fields
-from tortoise.models import Model
+
+from backend.kernel.orm import Model
 
 
 class Notice(Model):

@@ -1,7 +1,8 @@
 """Tables of cards that are sold, of spaces, and of what residents apply for (D8)."""
 
 from tortoise import fields
-from tortoise.models import Model
+
+from backend.kernel.orm import Model
 
 
 class Space(Model):

@@ -1,8 +1,8 @@
 """Tables of parking (D8). Columns that end in `_sealed` hold ciphertext only (I-24)."""
 
 from tortoise import fields
-from tortoise.models import Model
 
+from backend.kernel.orm import Model
 from backend.kernel.seals import SealedColumn
 
 SEALED = (SealedColumn("parking_vehicle", "plate_sealed"), SealedColumn("parking_session", "plate_sealed"))

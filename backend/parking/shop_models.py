@@ -1,7 +1,8 @@
 """Tables of shops and their coupons (D8)."""
 
 from tortoise import fields
-from tortoise.models import Model
+
+from backend.kernel.orm import Model
 
 
 class Shop(Model):

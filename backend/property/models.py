@@ -1,7 +1,8 @@
 """Tables of property (D1, S1)."""
 
 from tortoise import fields
-from tortoise.models import Model
+
+from backend.kernel.orm import Model
 
 
 class Company(Model):

@@ -1,7 +1,8 @@
 """Tables of tickets (工单: 报修, 投诉, 建议, 咨询, 表扬) (D9)."""
 
 from tortoise import fields
-from tortoise.models import Model
+
+from backend.kernel.orm import Model
 
 
 class TicketRule(Model):

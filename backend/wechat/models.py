@@ -1,8 +1,8 @@
 """Tables of WeChat's accounts as models: simple reads and lists."""
 
 from tortoise import fields
-from tortoise.models import Model
 
+from backend.kernel.orm import Model
 from backend.kernel.seals import SealedColumn
 
 SEALED = (

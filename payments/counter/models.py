@@ -1,7 +1,8 @@
 """The tables of the counter as Tortoise models (0011_counter.sql owns the schema). 收费班次, 凭证, 缴存, 收据."""
 
 from tortoise import fields
-from tortoise.models import Model
+
+from backend.kernel.orm import Model
 
 
 class CashierShift(Model):

@@ -4,7 +4,8 @@
 """
 
 from tortoise import fields
-from tortoise.models import Model
+
+from backend.kernel.orm import Model
 
 
 class ReconciliationRun(Model):

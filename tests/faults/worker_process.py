@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 
-from backend.composition import APPROVALS
 from backend.kernel.config import Settings
 from backend.kernel.db import Tx
 from backend.kernel.failpoints import failpoint
@@ -31,7 +30,7 @@ async def on_counted(job: Job) -> None:
 
 async def main() -> None:
     settings = Settings.from_env(os.environ)
-    res = await open_resources(settings, models=("backend.kernel.models",), approval_kinds=APPROVALS)
+    res = await open_resources(settings, models=("backend.kernel.models",), approval_kinds={})
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     print("ready", flush=True)

@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 from zoneinfo import ZoneInfo
 
-import aiohttp
 import yarl
 from aiohttp import web
 from cryptography.exceptions import InvalidSignature
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests import vectors
+from tests.sandbox import rig
 from tests.sandbox.rig import Rig, eventually
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -224,23 +224,17 @@ async def listener(payee: Payee) -> AsyncIterator[Listener]:
         await runner.cleanup()
 
 
-def play(data_dir: Path, scene: Callable[[Payee], Awaitable[None]]) -> None:
-    """Run a scene with a registered merchant against a fresh sandbox; Alipay signs with key P, its root with key M."""
-    for name in ("public-mode-key", "certificate-key", "alipay-key", "alipay-certificate-key"):
-        (data_dir / f"{name}.pem").write_text(vectors.private_pem(vectors.key_p()))
-    (data_dir / "alipay-root-key.pem").write_text(vectors.private_pem(vectors.key_m()))
+def play(data_dir: Path, scene: Callable[[Payee], Awaitable[None]], *, fresh: bool = False) -> None:
+    """Run a scene with a registered merchant against an empty sandbox; `fresh` for one that changes Alipay's keys.
+
+    Alipay signs with key P, its root with key M.
+    """
 
     async def run() -> None:
-        async with aiohttp.ClientSession() as http:
-            rig = Rig(data_dir, http)
-            rig.start()
-            try:
-                payee = Payee(rig)
-                await payee.register()
-                await scene(payee)
-            finally:
-                if rig.process is not None:
-                    rig.stop()
+        async with rig.running(data_dir) if fresh else rig.emptied() as running:
+            payee = Payee(running)
+            await payee.register()
+            await scene(payee)
 
     asyncio.run(run())
 

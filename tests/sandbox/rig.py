@@ -285,21 +285,21 @@ async def catcher(rig: Rig) -> AsyncIterator[Catcher]:
 
 
 def seed_keys(data_dir: Path) -> None:
-    """Key P of the vectors: making keys would take longer than the tests."""
-    for name in ("public-mode-key.pem", "certificate-key.pem"):
-        (data_dir / name).write_text(vectors.private_pem(vectors.key_p()))
+    """Key P of the vectors, and key M for Alipay's root: making keys would take longer than the tests."""
+    for name in ("public-mode-key", "certificate-key", "alipay-key", "alipay-certificate-key"):
+        (data_dir / f"{name}.pem").write_text(vectors.private_pem(vectors.key_p()))
+    (data_dir / "alipay-root-key.pem").write_text(vectors.private_pem(vectors.key_m()))
 
 
 @contextlib.asynccontextmanager
-async def running(data_dir: Path, mode: str = "public_key", *, seeded: bool = True) -> AsyncIterator[Rig]:
-    """A furnished sandbox process on a free port."""
+async def running(data_dir: Path, *, seeded: bool = True) -> AsyncIterator[Rig]:
+    """A sandbox process of its own on a free port."""
     if seeded:
         seed_keys(data_dir)
     async with aiohttp.ClientSession() as http:
         rig = Rig(data_dir, http)
         rig.start()
         try:
-            await rig.furnish(mode)
             yield rig
         finally:
             if rig.process is not None:
@@ -323,7 +323,7 @@ SHARED = Shared()
 
 
 @contextlib.asynccontextmanager
-async def emptied(mode: str) -> AsyncIterator[Rig]:
+async def emptied() -> AsyncIterator[Rig]:
     """The shared sandbox, without anything that an earlier test left."""
     assert SHARED.data_dir is not None, "tests/sandbox/conftest.py gives the shared sandbox its directory"
     if SHARED.rig is None or SHARED.rig.process is None or SHARED.rig.process.poll() is not None:
@@ -334,17 +334,17 @@ async def emptied(mode: str) -> AsyncIterator[Rig]:
     rig.advance(-rig.offset_s)
     async with aiohttp.ClientSession() as rig.http:
         await rig.control("POST", "/reset")
-        await rig.furnish(mode)
         yield rig
 
 
 def play(
     data_dir: Path, scene: Callable[[Rig], Awaitable[None]], mode: str = "public_key", *, fresh: bool = False
 ) -> None:
-    """Run a scene against an empty sandbox; `fresh` for one that changes the platform's keys."""
+    """Run a scene against an empty, furnished sandbox; `fresh` for one that changes the platform's keys."""
 
     async def run() -> None:
-        async with running(data_dir, mode) if fresh else emptied(mode) as rig:
+        async with running(data_dir) if fresh else emptied() as rig:
+            await rig.furnish(mode)
             await scene(rig)
 
     asyncio.run(run())

@@ -152,7 +152,7 @@ def test_certificate_mode_asks_for_numbers_and_tells_its_own(tmp_path: Path) -> 
         ]  # fmt: skip
         assert json.loads(answered.body)["alipay_cert_sn"] == told["alipay_cert_sn"]
 
-    play(tmp_path, scene)
+    play(tmp_path, scene, fresh=True)
 
 
 def test_a_replaced_application_certificate_lives_seven_days_more(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_replaced_application_certificate_lives_seven_days_more(tmp_path: Path
         payee.rig.advance(7 * 86_400)
         assert (await payee.query()).sub_code == "isv.app-cert-not-exist"
 
-    play(tmp_path, scene)
+    play(tmp_path, scene, fresh=True)
 
 
 def test_a_reissued_certificate_has_a_new_number_and_can_be_downloaded(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_reissued_certificate_has_a_new_number_and_can_be_downloaded(tmp_path:
         gone = await payee.call("alipay.open.app.alipaycert.download", {"alipay_cert_sn": told["alipay_cert_sn"]})
         assert gone.sub_code == "isv.alipay-cert-not-exist"
 
-    play(tmp_path, scene)
+    play(tmp_path, scene, fresh=True)
 
 
 def test_demo_merchants_come_with_their_keys_and_stay_the_same(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_demo_merchants_come_with_their_keys_and_stay_the_same(tmp_path: Path) -
         assert again[0] == first
         assert again[1]["app_private_key_pem"] == second["app_private_key_pem"]
 
-    play(tmp_path, scene)
+    play(tmp_path, scene, fresh=True)
 
 
 def test_calls_misbehave_as_scripted_and_then_no_more(tmp_path: Path) -> None:

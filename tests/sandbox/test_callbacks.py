@@ -277,6 +277,7 @@ def test_many_callbacks_are_delivered_side_by_side(tmp_path: Path) -> None:
 def test_the_first_start_makes_keys_of_its_own_and_one_line(tmp_path: Path) -> None:
     async def scene() -> None:
         async with running(tmp_path / "fresh", seeded=False) as rig:
+            await rig.furnish()
             assert (await rig.query()).status == 404
             first = rig.public_key_id
             assert rig.stop() == 0

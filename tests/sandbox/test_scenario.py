@@ -219,6 +219,7 @@ def test_a_mistyped_scenario_is_refused_and_a_reset_is_friendly(tmp_path: Path) 
 def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
     async def scene() -> None:
         async with running(tmp_path) as rig:
+            await rig.furnish()
             await pay(rig, "WYold001")
             rig.stop()
             with sqlite3.connect(tmp_path / "sandbox.sqlite3") as db:

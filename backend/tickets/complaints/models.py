@@ -1,8 +1,8 @@
 """Tables of complaints, suggestions, consultations and praise (投诉, 建议, 咨询, 表扬) (D9)."""
 
 from tortoise import fields
-from tortoise.models import Model
 
+from backend.kernel.orm import Model
 from backend.kernel.seals import SealedColumn
 
 SEALED = (

@@ -1,7 +1,8 @@
 """Tables around the dispatch of tickets: rules, duty, turns, alarms, outages (D9)."""
 
 from tortoise import fields
-from tortoise.models import Model
+
+from backend.kernel.orm import Model
 
 
 class TicketHandling(Model):

@@ -1,8 +1,8 @@
 """Tables of paid repairs (有偿维修): price list, stock, quotes, signatures, costs (D9)."""
 
 from tortoise import fields
-from tortoise.models import Model
 
+from backend.kernel.orm import Model
 from backend.kernel.seals import SealedColumn
 
 SEALED = (SealedColumn("ticket_signature", "signature_sealed"),)

@@ -1,7 +1,8 @@
 """Tables of the checks of what residents write and send (内容安全检查)."""
 
 from tortoise import fields
-from tortoise.models import Model
+
+from backend.kernel.orm import Model
 
 
 class Screening(Model):
