@@ -80,13 +80,19 @@ async def change_mind(town: Town, home: Household) -> None:
 
 
 async def pay_late(town: Town, home: Household) -> None:
-    """Leaves the cashier open until the order has expired, then pays in it after all."""
+    """Leaves the cashier open until the order has expired, then pays in it after all (see `come_back`)."""
     who = home.who(town.dice)
     bills = await owed(town, who)
-    if not bills or (order_id := await place(town, home, who, bills)) is None:
-        return
-    await town.pass_time(PAST_EXPIRY)
-    await tap_pay(town, order_id, however=True)
+    if bills and (order_id := await place(town, home, who, bills)):
+        town.open_cashiers.append(order_id)
+
+
+async def come_back(town: Town) -> None:
+    """Whoever has left a cashier open pays in it once its order has expired."""
+    if town.open_cashiers:
+        await town.pass_time(PAST_EXPIRY)
+    while town.open_cashiers:
+        await tap_pay(town, town.open_cashiers.pop(), however=True)
 
 
 async def pay_twice(town: Town, home: Household) -> None:

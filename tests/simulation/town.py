@@ -68,8 +68,8 @@ class Household:
 
 @dataclass
 class Town:
-    """What happens in one seed; `told` counts what was done and what was refused; `fragile`: points
-    of ours are armed, so that a failure of ours is no surprise."""
+    """What happens in one seed; `told` counts what was done and what was refused; `open_cashiers`: orders
+    whose payers have gone away; `fragile`: points of ours are armed, so that a failure of ours is no surprise."""
 
     seed: int
     host: Host
@@ -83,6 +83,7 @@ class Town:
     households: list[Household] = field(default_factory=list)
     staff: dict[str, factories.Staff] = field(default_factory=dict)
     told: Counter[str] = field(default_factory=Counter)
+    open_cashiers: list[str] = field(default_factory=list)
     fragile: bool = False
     shift_open: bool = False
     vouchers: int = 0

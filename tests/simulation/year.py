@@ -7,7 +7,7 @@ from datetime import timedelta
 from backend.kernel import failpoints
 from tests.conftest import START, MovableClock, Sandbox
 from tests.simulation import books
-from tests.simulation.habits import HABITS, SHARES, lie
+from tests.simulation.habits import HABITS, SHARES, come_back, lie
 from tests.simulation.host import Host
 from tests.simulation.town import Household, Town
 
@@ -76,6 +76,7 @@ async def _month(town: Town) -> None:
         acting, late = late[:share], late[share:]
         for home in acting:
             await _act(town, home)
+        await come_back(town)
         if town.dice.random() < 0.12:
             await town.host.crash()
         await town.pass_time(MONTH / MOMENTS * town.dice.uniform(0.9, 1.0))
