@@ -13,11 +13,10 @@ import multiprocessing
 import os
 import subprocess
 import time
-from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 from tests.simulation.host import ROOT
-from tests.simulation.playing import Asked, Told, play
+from tests.simulation.playing import Asked, Told, play, stay
 
 PASSED = ROOT / ".linli" / "simulation" / "passed.jsonl"
 HOUSES, MONTHS, PROCESSES = 300, 12, 2
@@ -30,26 +29,21 @@ def state_of_tree() -> str:
     return f"{head.strip()[:12]}-{hashlib.sha256(changes).hexdigest()[:8]}"
 
 
-def passed(state: str, houses: int, months: int) -> set[int]:
+def passed(notes: Path, state: str, houses: int, months: int) -> set[int]:
     """Seeds that passed before at this state and size."""
-    if not PASSED.exists():
+    if not notes.exists():
         return set()
     same = {"state": state, "houses": houses, "months": months}
-    lines = [json.loads(line) for line in PASSED.read_text().splitlines()]
+    lines = [json.loads(line) for line in notes.read_text().splitlines()]
     return {line["seed"] for line in lines if same.items() <= line.items()}
 
 
-def remember(state: str, asked: Asked, told: Told) -> None:
+def remember(notes: Path, state: str, asked: Asked, told: Told) -> None:
     """Note a town that passed."""
-    PASSED.parent.mkdir(parents=True, exist_ok=True)
-    with PASSED.open("a") as file:
+    notes.parent.mkdir(parents=True, exist_ok=True)
+    with notes.open("a") as file:
         line = {"seed": told.seed, "state": state, "houses": asked.houses, "months": asked.months}
         file.write(json.dumps(line | {"seconds": round(told.seconds, 1)}) + "\n")
-
-
-def _stay(cores: SimpleQueue[int]) -> None:
-    """Keep a town and its servers on one core: they work by turns, and waking a process on another core costs more."""
-    os.sched_setaffinity(0, {cores.get()})
 
 
 def main() -> int:
@@ -60,10 +54,11 @@ def main() -> int:
     parser.add_argument("--houses", type=int, default=HOUSES)
     parser.add_argument("--months", type=int, default=MONTHS)
     parser.add_argument("--processes", type=int, default=PROCESSES)
+    parser.add_argument("--passed", type=Path, default=PASSED, help="where towns that passed are noted")
     given = parser.parse_args()
     state = state_of_tree()
     wanted = [given.only] if given.only else range(1, given.seeds + 1)
-    done = set() if given.only else passed(state, given.houses, given.months)
+    done = set() if given.only else passed(given.passed, state, given.houses, given.months)
     left = [Asked(seed, given.houses, given.months) for seed in wanted if seed not in done]
     print(f"{len(wanted)} towns, {len(done.intersection(wanted))} passed before, {len(left)} to play", flush=True)
     started, failed = time.monotonic(), []
@@ -71,7 +66,7 @@ def main() -> int:
     cores = context.SimpleQueue()
     for _, core in zip(range(places), itertools.cycle(sorted(os.sched_getaffinity(0))), strict=False):
         cores.put(core)
-    with context.Pool(places, _stay, (cores,)) as pool:
+    with context.Pool(places, stay, (cores,)) as pool:
         for number, told in enumerate(pool.imap_unordered(play, left), start=1):
             minutes = (time.monotonic() - started) / 60
             asked = Asked(told.seed, given.houses, given.months)
@@ -80,7 +75,7 @@ def main() -> int:
                 print(f"seed {told.seed} FAILED after {told.seconds:.0f} s: {told.wrong}", flush=True)
                 print(f"  alone: {Path('.venv/bin/python')} -m tests.simulation --only {told.seed}", flush=True)
                 continue
-            remember(state, asked, told)
+            remember(given.passed, state, asked, told)
             paid, refused = told.counted.get("paid", 0), sum(n for name, n in told.counted.items() if name[:1] in "45")
             print(
                 f"seed {told.seed} passed in {told.seconds:.0f} s ({paid} payments, {refused} refusals); "

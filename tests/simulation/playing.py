@@ -1,8 +1,10 @@
 """One town, played in whatever process this is called in; the servers are built once and die with the process."""
 
 import asyncio
+import os
 import time
 from dataclasses import dataclass
+from multiprocessing.queues import SimpleQueue
 
 import uvloop
 
@@ -30,6 +32,11 @@ class Told:
     seconds: float
     wrong: str
     counted: dict[str, int]
+
+
+def stay(cores: SimpleQueue[int]) -> None:
+    """Keep a town and its servers on one core: they work by turns, and waking a process on another core costs more."""
+    os.sched_setaffinity(0, {cores.get()})
 
 
 def play(asked: Asked) -> Told:
