@@ -46,13 +46,13 @@ from backend.notices import handlers as notice_handlers
 from backend.notices import outage_admin
 from backend.parking import admin as parking_admin
 from backend.parking import approvals as parking_approvals
-from backend.parking import card_checks as parking_card_checks
 from backend.parking import checks as parking_checks
-from backend.parking import device as parking_devices
-from backend.parking import gate_list_device
 from backend.parking import handlers as parking_handlers
 from backend.parking import models as parking_models
 from backend.parking import retention as parking_retention
+from backend.parking.cards import checks as parking_card_checks
+from backend.parking.lanes import device as parking_devices
+from backend.parking.lanes import gate_list_device
 from backend.property import admin as property_admin
 from backend.property import applications, calendar_admin, pay_code_admin
 from backend.property import checks as property_checks
@@ -138,8 +138,8 @@ MODELS = (
     "backend.roster.models",
     "backend.fees.models",
     "backend.parking.models",
-    "backend.parking.card_models",
-    "backend.parking.shop_models",
+    "backend.parking.cards.models",
+    "backend.parking.shops.models",
     "backend.tickets.models",
     "backend.tickets.dispatch.models",
     "backend.tickets.paid.models",

@@ -15,7 +15,7 @@ from backend.kernel import root, seals
 from backend.kernel.config import ConfigError, Settings
 from backend.kernel.log import get_logger
 from backend.kernel.resources import open_resources
-from backend.parking import pictures
+from backend.parking.lanes import pictures
 from payments import merchants
 
 logger = get_logger("main")

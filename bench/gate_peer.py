@@ -15,7 +15,9 @@ from sanic import HTTPResponse, Request
 from backend.devices import inbox, signing
 from backend.kernel.clock import local_date
 from backend.kernel.resources import Resources
-from backend.parking import gate, quotes, stays, vehicles
+from backend.parking import stays, vehicles
+from backend.parking.lanes import gate
+from backend.parking.prices import quotes
 from bench.gate_seed import OWED_FEN, STAYED
 
 SEALED = b"\x01" + bytes(48)

@@ -20,13 +20,15 @@ from backend.kernel.audit import SYSTEM
 from backend.kernel.config import Settings
 from backend.kernel.db import Tx
 from backend.kernel.resources import Resources
-from backend.parking import gate, lots, quotes
-from backend.parking.gate import Camera
+from backend.parking import lots
+from backend.parking.lanes import gate
+from backend.parking.lanes.gate import Camera
+from backend.parking.lanes.sighting import Sighting, SightingKind
 from backend.parking.lots import Rules
 from backend.parking.plates import Colour
-from backend.parking.sighting import Sighting, SightingKind
+from backend.parking.prices import quotes
+from backend.parking.prices.tariff import document, parse
 from backend.parking.states import Basis, Way
-from backend.parking.tariff import document, parse
 from bench import loopback
 from bench.rig import Rig
 from tests.factories_parking import PRICES

@@ -8,8 +8,8 @@ import random
 import time
 from datetime import UTC, datetime, timedelta
 
-from backend.parking import pricing
-from backend.parking.tariff import parse
+from backend.parking.prices import pricing
+from backend.parking.prices.tariff import parse
 from backend.property import calendars
 from bench.figures import Rate
 from bench.rig import Rig, progress

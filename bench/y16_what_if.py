@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 from backend.kernel.resources import Resources
-from backend.parking import lots, pricing, what_if
-from backend.parking.tariff import parse
-from backend.parking.what_if import Comparison
+from backend.parking import lots
+from backend.parking.prices import pricing, what_if
+from backend.parking.prices.tariff import parse
+from backend.parking.prices.what_if import Comparison
 from backend.property import calendars
 from bench.figures import Latency
 from bench.gate_seed import Estate, seed

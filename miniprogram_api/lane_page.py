@@ -17,10 +17,12 @@ from backend.kernel.errors import BadRequest, Conflict, Forbidden, Invalid, NotF
 from backend.kernel.http import Reply, Route
 from backend.kernel.ids import random_text
 from backend.kernel.ratelimit import Rule
-from backend.parking import lane_codes, plateless, plates, quotes, reads, standing, vehicles
-from backend.parking.lane_codes import Lane
-from backend.parking.plateless import Entered
-from backend.parking.quotes import Asked
+from backend.parking import plates, reads, vehicles
+from backend.parking.lanes import lane_codes, plateless, standing
+from backend.parking.lanes.lane_codes import Lane
+from backend.parking.lanes.plateless import Entered
+from backend.parking.prices import quotes
+from backend.parking.prices.quotes import Asked
 from backend.parking.states import Way
 from backend.property import communities
 from backend.wechat.official import StateRefused

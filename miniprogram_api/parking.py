@@ -23,7 +23,8 @@ from backend.kernel.errors import (
 )
 from backend.kernel.http import Call, Page, Route, Stream, Strict, decode_cursor, encode_cursor, example
 from backend.kernel.ratelimit import Rule
-from backend.parking import lots, quotes, reads, vehicles
+from backend.parking import lots, reads, vehicles
+from backend.parking.prices import quotes
 from backend.parking.views import AskedAnswer, StaysAnswer, StayView, stay_view
 from miniprogram_api.paying import PaymentCreated, WayChoice, pay
 from payments.payables import Kind, Wish

@@ -14,9 +14,10 @@ from backend.kernel.db import Record, Tx
 from backend.kernel.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from backend.kernel.http import Call, Route, Strict, example
 from backend.kernel.ratelimit import Rule
-from backend.parking import applications, lots, spaces
-from backend.parking.applications import ForSpace, ForVehicle
-from backend.parking.card_states import SpaceKind, SpaceState
+from backend.parking import lots
+from backend.parking.cards import applications, spaces
+from backend.parking.cards.applications import ForSpace, ForVehicle
+from backend.parking.cards.states import SpaceKind, SpaceState
 from backend.parking.schemas import Plate, Reason
 from backend.property import rights
 from backend.property.rights import Right

@@ -24,10 +24,11 @@ from backend.kernel.errors import (
 )
 from backend.kernel.http import Call, Route, Strict, example
 from backend.kernel.ratelimit import Rule
-from backend.parking import card_sales, lots, products, vehicles
-from backend.parking.card_sales import Asked
-from backend.parking.card_schemas import ProductsAnswer, ProductView
-from backend.parking.card_states import Audience
+from backend.parking import lots, vehicles
+from backend.parking.cards import products, sales
+from backend.parking.cards.sales import Asked
+from backend.parking.cards.schemas import ProductsAnswer, ProductView
+from backend.parking.cards.states import Audience
 from backend.parking.states import CardKind
 from backend.property import rights
 from backend.property.rights import Right
@@ -100,7 +101,7 @@ class CardPayment(WayChoice):
 async def list_cards(call: Call[None, None]) -> CardList:
     """GET /api/v1/parking-cards."""
     db, houses, today = call.res.db, call.principal.scope.full, local_date(call.res.clock.now())
-    cards = await card_sales.of_houses(db, houses)
+    cards = await sales.of_houses(db, houses)
     sold = await products.of_lots(db, sorted({card["lot_id"] for card in cards}))
     plates = {
         row["id"]: vehicles.opened(call.res.keyring, "parking_vehicle", row) or ""
@@ -122,14 +123,14 @@ def _card_view(card: Record, sold: list[Record], plates: dict[UUID, str], today:
 
 def _suits(card: Record, product: Record) -> bool:
     """Whether a card may be renewed by a product: of its own sort; of one that staff have issued its kind tells."""
-    if product["lot_id"] != card["lot_id"] or card["kind"] not in card_sales.SOLD or card["ends_on"] is None:
+    if product["lot_id"] != card["lot_id"] or card["kind"] not in sales.SOLD or card["ends_on"] is None:
         return False
     audience = card["audience"] or {CardKind.OWNED: Audience.OWNED}.get(CardKind(card["kind"]))
     return bool(product["audience"] == audience if audience else product["audience"] != Audience.OWNED)
 
 
 def _renewal_view(card: Record, product: Record, today: date) -> RenewalView:
-    starts_on, ends_on = card_sales.days(card, product["months"], today=today)
+    starts_on, ends_on = sales.days(card, product["months"], today=today)
     return RenewalView(
         product_id=product["id"],
         name=product["name"],
@@ -151,7 +152,7 @@ async def renew(call: Call[RenewalPayment, None]) -> PaymentCreated:
     """POST /api/v1/parking-cards/{card_id}/payments."""
 
     async def what(tx: Tx) -> list[Wish]:
-        offer = await card_sales.renewal(
+        offer = await sales.renewal(
             tx, card_id=call.ids["card_id"], product_id=call.body.product_id, scope=call.principal.scope
         )
         return [Wish(Kind.PARKING_CARD, offer.card_id, offer.amount_fen)]
@@ -167,7 +168,7 @@ async def buy(call: Call[CardPayment, None]) -> PaymentCreated:
     asked = Asked(body.product_id, body.house_id, tuple(body.vehicle_ids), body.spaces)
 
     async def what(tx: Tx) -> list[Wish]:
-        offer = await card_sales.purchase(
+        offer = await sales.purchase(
             tx, lot_id=call.ids["lot_id"], asked=asked, communities=(tie.community_id,)
         )  # fmt: skip
         return [Wish(Kind.PARKING_CARD, offer.card_id, offer.amount_fen)]

@@ -10,8 +10,10 @@ from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from backend.kernel.http import Call, Nothing, Route, Strict, example
 from backend.kernel.ratelimit import Rule
-from backend.parking import quotes, shop_coupons, shops
-from backend.parking.shop_admin import ShopsAnswer
+from backend.parking.prices import quotes
+from backend.parking.shops import coupons as shop_coupons
+from backend.parking.shops import shops
+from backend.parking.shops.admin import ShopsAnswer
 from backend.parking.views import AskedAnswer
 
 _ID = "01991b2a-7c00-7000-8000-000000000001"

@@ -11,9 +11,10 @@ from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from backend.kernel.http import Call, Route, Strict, example
 from backend.kernel.ratelimit import Rule
-from backend.parking import vehicles, visitor_cards
+from backend.parking import vehicles
+from backend.parking.cards import visitor_cards
+from backend.parking.cards.visitor_cards import Announced
 from backend.parking.schemas import AddedAnswer
-from backend.parking.visitor_cards import Announced
 
 _ID = "01991b2a-7c00-7000-8000-000000000001"
 _VISITOR = {

@@ -13,8 +13,8 @@ from backend.fees import prepaid
 from backend.fees.payable import AlreadyPaid, Priced
 from backend.kernel.auth import HouseScope
 from backend.kernel.db import Part, Tx
-from backend.parking import card_payable as cards
 from backend.parking import payable as stays
+from backend.parking.cards import payable as cards
 from backend.tickets.paid import payable as repairs
 
 __all__ = ["PAYABLES", "AlreadyPaid", "Kind", "Payable", "Priced", "Wish"]

@@ -10,10 +10,11 @@ from backend.kernel import approvals
 from backend.kernel.audit import Actor
 from backend.kernel.db import Record, Tx
 from backend.kernel.resources import Resources
-from backend.parking import card_sales, products, vehicles
-from backend.parking.card_sales import Asked, Offer
-from backend.parking.card_states import Audience
-from backend.parking.products import Terms
+from backend.parking import vehicles
+from backend.parking.cards import products, sales
+from backend.parking.cards.products import Terms
+from backend.parking.cards.sales import Asked, Offer
+from backend.parking.cards.states import Audience
 from payments import closing, orders, prepay
 from payments.channels.base import Method
 from payments.counter import takings
@@ -105,9 +106,7 @@ async def periods(lot: Lot, card_id: UUID) -> list[tuple[date, date | None]]:
 async def offer(lot: Lot, card_id: UUID, product_id: UUID) -> Offer:
     """Staff offer a renewal."""
     return await lot.res.db.transact(
-        lambda tx: card_sales.renewal(
-            tx, card_id=card_id, product_id=product_id, scope=None, communities=(lot.place.id,)
-        )
+        lambda tx: sales.renewal(tx, card_id=card_id, product_id=product_id, scope=None, communities=(lot.place.id,))
     )
 
 
@@ -118,7 +117,7 @@ async def order_renewal(
     payer = play.payer_of(who or play.owner)
 
     async def work(tx: Tx) -> UUID:
-        offered = await card_sales.renewal(tx, card_id=card_id, product_id=product_id, scope=payer.scope)
+        offered = await sales.renewal(tx, card_id=card_id, product_id=product_id, scope=payer.scope)
         return await _place(tx, play, payer, offered)
 
     return await _ready(play, await play.res.db.transact(work), known=known)
@@ -139,7 +138,7 @@ async def order_card(
     asked = Asked(product_id, play.house_id, tuple(vehicle_ids), spaces)
 
     async def work(tx: Tx) -> UUID:
-        offered = await card_sales.purchase(tx, lot_id=lot.id, asked=asked, communities=(play.place.id,))
+        offered = await sales.purchase(tx, lot_id=lot.id, asked=asked, communities=(play.place.id,))
         return await _place(tx, play, payer, offered)
 
     return await _ready(play, await play.res.db.transact(work), known=known)

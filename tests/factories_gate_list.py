@@ -6,8 +6,8 @@ from typing import Any
 
 from backend.kernel.audit import Actor
 from backend.kernel.clock import local_date
-from backend.parking import gate_list
-from backend.parking.gate_list import Entry, Given
+from backend.parking.lanes import gate_list
+from backend.parking.lanes.gate_list import Entry, Given
 from tests.factories_devices import Device
 from tests.factories_parking import Lot
 

@@ -15,15 +15,18 @@ from backend.kernel.db import Record, Tx
 from backend.kernel.resources import Resources
 from backend.ledger import accounts, postings
 from backend.ledger.accounts import Code, Key
-from backend.parking import cards, gate, guard, lots, quotes, vehicles
-from backend.parking.cards import NewCard
-from backend.parking.classes import PriceClass
-from backend.parking.gate import Camera
+from backend.parking import lots, vehicles
+from backend.parking.cards import cards
+from backend.parking.cards.cards import NewCard
+from backend.parking.lanes import gate, guard
+from backend.parking.lanes.gate import Camera
+from backend.parking.lanes.sighting import Decision, Sighting, SightingKind
 from backend.parking.lots import Rules
 from backend.parking.plates import Colour
-from backend.parking.sighting import Decision, Sighting, SightingKind
+from backend.parking.prices import quotes
+from backend.parking.prices.classes import PriceClass
+from backend.parking.prices.tariff import document, parse
 from backend.parking.states import Basis, CardKind, Way
-from backend.parking.tariff import document, parse
 from payments import closing
 from payments.channels.base import Method
 from payments.counter import takings

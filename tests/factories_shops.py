@@ -6,10 +6,11 @@ from uuid import UUID, uuid4
 from backend.kernel.audit import SYSTEM, Actor
 from backend.kernel.auth import HouseScope
 from backend.kernel.db import Tx
-from backend.parking import shop_coupons, shops
-from backend.parking.coupons import CouponKind
-from backend.parking.quotes import Asked
-from backend.parking.shops import Terms
+from backend.parking.prices.coupons import CouponKind
+from backend.parking.prices.quotes import Asked
+from backend.parking.shops import coupons as shop_coupons
+from backend.parking.shops import shops
+from backend.parking.shops.shops import Terms
 from tests import factories
 from tests.factories_parking import CAR, Lot
 

@@ -1,27 +1,15 @@
-"""Staff routes of parking: lots, lanes, prices, cards, lists (R5); the guard's console stands in console.py."""
+"""Staff routes of parking: lots, lanes, prices, cards, lists (R5); the guard's console stands in lanes/console.py."""
 
 from uuid import UUID
 
 from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, Invalid, NotFound
 from backend.kernel.http import Call, Nothing, Route, decode_cursor, encode_cursor
-from backend.parking import (
-    application_admin,
-    card_admin,
-    cards,
-    class_admin,
-    console,
-    lane_code_admin,
-    lots,
-    oversight_admin,
-    pictures_admin,
-    shop_admin,
-    space_admin,
-    statistics_admin,
-    tariffs,
-    visitor_admin,
-    what_if_admin,
-)
+from backend.parking import lots, oversight_admin, statistics_admin
+from backend.parking.cards import admin as card_admin
+from backend.parking.cards import application_admin, cards, space_admin, visitor_admin
+from backend.parking.lanes import console, lane_code_admin, pictures_admin
+from backend.parking.prices import class_admin, tariffs, what_if_admin
 from backend.parking.schemas import (
     AddedAnswer,
     CardAnswer,
@@ -42,6 +30,7 @@ from backend.parking.schemas import (
     TariffBody,
     TariffsAnswer,
 )
+from backend.parking.shops import admin as shop_admin
 
 READ, EDIT, PRICE, CARD = "parking.read", "parking.edit", "parking.tariff_propose", "parking.card"
 

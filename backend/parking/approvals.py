@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from backend.kernel.approvals import ApprovalKind
-from backend.parking import applications, products, tariffs
+from backend.parking.cards import applications, products
+from backend.parking.prices import tariffs
 
 APPROVALS: Mapping[str, ApprovalKind] = {
     tariffs.KIND: ApprovalKind("parking.tariff_approve", tariffs.apply),

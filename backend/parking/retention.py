@@ -5,7 +5,7 @@ from datetime import time as clock_time
 
 from backend.kernel.periodic import Daily, Minutes, Periodic
 from backend.kernel.resources import Resources
-from backend.parking import gate_list, pictures
+from backend.parking.lanes import gate_list, pictures
 
 BUDGET_S = 20.0
 

@@ -9,9 +9,9 @@ from pydantic import AwareDatetime, Field
 from backend.kernel.approvals import Approval
 from backend.kernel.db import Record
 from backend.kernel.http import Page, Strict, example
-from backend.parking.cards import NewCard
-from backend.parking.classes import PriceClass
+from backend.parking.cards.cards import NewCard
 from backend.parking.lots import Rules
+from backend.parking.prices.classes import PriceClass
 from backend.parking.states import Basis, CardKind, ListKind, Way
 
 _ID = "01991b2a-7c00-7000-8000-000000000001"

@@ -11,7 +11,8 @@ from backend.kernel import workbook
 from backend.kernel.days import Day
 from backend.kernel.errors import Invalid, NotFound
 from backend.kernel.http import Call, Page, Reply, Route, Strict, decode_cursor, encode_cursor, example
-from backend.parking import hand_openings, lots, plates, statistics, vehicles
+from backend.parking import lots, plates, statistics, vehicles
+from backend.parking.lanes import hand_openings
 from backend.parking.statistics import MAX_DAYS, By, ExitKind, Figures, Line
 
 READ = "parking.figures"

@@ -16,7 +16,7 @@ from backend.kernel.crypto import Context, Keyring
 from backend.kernel.db import Again, Batch, Record, Tx
 from backend.kernel.errors import NotFound
 from backend.kernel.ids import uuid7
-from backend.parking.classes import PriceClass
+from backend.parking.prices.classes import PriceClass
 from backend.parking.states import INSIDE, EventKind, Flag, SessionState
 from backend.parking.vehicles import Blinds
 

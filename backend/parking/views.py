@@ -8,8 +8,8 @@ from backend.kernel.crypto import Keyring
 from backend.kernel.db import Record
 from backend.kernel.http import Strict, example
 from backend.parking import plates, vehicles
-from backend.parking.classes import PriceClass
-from backend.parking.quotes import Asked
+from backend.parking.prices.classes import PriceClass
+from backend.parking.prices.quotes import Asked
 from backend.parking.states import FLAG_TEXT, Flag, SessionState
 
 _ID = "01991b2a-7c00-7000-8000-000000000001"

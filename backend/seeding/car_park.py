@@ -13,8 +13,9 @@ from backend.kernel import approvals
 from backend.kernel.audit import Actor
 from backend.kernel.db import Tx
 from backend.kernel.resources import Resources
-from backend.parking import lots, tariffs
+from backend.parking import lots
 from backend.parking.lots import Rules
+from backend.parking.prices import tariffs
 from backend.parking.states import Basis, Way
 
 NAME = "地面停车场"

@@ -19,8 +19,8 @@ from backend.kernel.db import Record, Tx
 from backend.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from backend.kernel.ids import uuid7
 from backend.kernel.personal import mask_name
-from backend.parking import visitor_cards
-from backend.parking.visitor_cards import Announced
+from backend.parking.cards import visitor_cards
+from backend.parking.cards.visitor_cards import Announced
 from backend.visitors import bans, guests, passes, rules, telling, windows
 from backend.visitors.guests import Guest
 from backend.visitors.passes import KIND_TEXT, TABLE

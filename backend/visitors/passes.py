@@ -14,7 +14,7 @@ from backend.kernel import audit
 from backend.kernel.audit import SYSTEM, Actor
 from backend.kernel.db import Record, Tx
 from backend.kernel.errors import Conflict, NotFound
-from backend.parking import cards
+from backend.parking.cards import cards
 from backend.visitors import entries, telling, windows
 from backend.visitors.entries import Arrival
 from backend.visitors.states import EntryWay, PassKind, PassState, Refusal

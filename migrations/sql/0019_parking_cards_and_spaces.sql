@@ -24,7 +24,7 @@ SELECT linli_allow_moves('parking_space', ARRAY[
     'rented>free', 'rented>sold', 'sold>free']);
 
 -- A card that a lot offers for money (停车卡产品), approved by a second person; its price never changes. price_fen is for
--- one space, vehicles how many may be named on one card. audience: for whom, see backend/parking/card_states.py.
+-- one space, vehicles how many may be named on one card. audience: for whom, see backend/parking/cards/states.py.
 CREATE TABLE parking_card_product (
     id           uuid PRIMARY KEY,
     community_id uuid NOT NULL,

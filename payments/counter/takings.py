@@ -20,7 +20,8 @@ from backend.kernel.ids import uuid7
 from backend.kernel.money import yuan_text
 from backend.kernel.resources import Resources
 from backend.ledger.accounts import Code, Key
-from backend.parking import card_sales, reads
+from backend.parking import reads
+from backend.parking.cards import sales
 from backend.tickets.paid import quotes
 from payments import merchants, orders, settlement
 from payments.channels.base import Channel, Method, Trade, TradeState
@@ -132,7 +133,7 @@ async def require_here(tx: Tx, shift: Shift, wishes: Sequence[Wish]) -> None:
     session_ids = [wish.payable_id for wish in wishes if wish.kind is Kind.PARKING]
     await reads.require_in(tx, shift.community_id, session_ids=session_ids)
     card_ids = [wish.payable_id for wish in wishes if wish.kind is Kind.PARKING_CARD]
-    await card_sales.require_in(tx, shift.community_id, card_ids=card_ids)
+    await sales.require_in(tx, shift.community_id, card_ids=card_ids)
     quote_ids = [wish.payable_id for wish in wishes if wish.kind is Kind.TICKET]
     await quotes.require_in(tx, shift.community_id, quote_ids=quote_ids)
 

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from backend.kernel.resources import Resources
-from backend.parking.card_states import Audience
+from backend.parking.cards.states import Audience
 from payments import closing
 from payments.settlement import Outcome
 from tests import factories_cards, factories_counter, factories_parking

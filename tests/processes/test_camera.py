@@ -11,7 +11,7 @@ from aiohttp import web
 
 from backend.parking.cameras import vendors
 from backend.parking.cameras.base import STANDARD
-from backend.parking.sighting import Decision, Sighting
+from backend.parking.lanes.sighting import Decision, Sighting
 
 pytestmark = pytest.mark.apart
 

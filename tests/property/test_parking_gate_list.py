@@ -16,7 +16,8 @@ from backend.kernel.clock import local_date
 from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict
 from backend.kernel.resources import Resources
-from backend.parking import cards, gate_list
+from backend.parking.cards import cards
+from backend.parking.lanes import gate_list
 from backend.parking.states import ListKind
 from tests import factories, factories_parking
 from tests.factories_gate_list import Keeper

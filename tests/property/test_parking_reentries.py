@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.parking import pricing, tariff
-from backend.parking.pricing import Visit
+from backend.parking.prices import pricing, tariff
+from backend.parking.prices.pricing import Visit
 from tests.parking_tariffs import Document, all_day, at, day_kind, made, segment
 
 ENTRIES = st.integers(0, 12 * 1_440).map(lambda minutes: at("2026-09-24 00:00") + timedelta(minutes=minutes))

@@ -6,11 +6,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.parking import pricing, tariff
-from backend.parking.coupons import Coupon, CouponKind
-from backend.parking.metering import HORIZON_S
-from backend.parking.pricing import Price, Visit
-from backend.parking.tariff import Tariff
+from backend.parking.prices import pricing, tariff
+from backend.parking.prices.coupons import Coupon, CouponKind
+from backend.parking.prices.metering import HORIZON_S
+from backend.parking.prices.pricing import Price, Visit
+from backend.parking.prices.tariff import Tariff
 from tests.parking_tariffs import ALL_KINDS, Document, Walk, always_working, at, day_kind, segment, window
 
 MANY = settings(max_examples=120, deadline=None)

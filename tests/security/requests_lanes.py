@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from backend.kernel.audit import SYSTEM
-from backend.parking import lane_codes, plateless
+from backend.parking.lanes import lane_codes, plateless
 from tests.factories_parking import Lot
 from tests.security.prepared import Prepared, request
 from tests.security.requests_parking import LOT, car, lot, plate

@@ -7,7 +7,7 @@ from uuid import UUID
 from backend.kernel.approvals import Approval
 from backend.kernel.audit import Actor
 from backend.kernel.db import Tx
-from backend.parking import tariffs
+from backend.parking.prices import tariffs
 from tests import factories_devices, factories_parking
 from tests.factories_parking import PRICES
 from tests.security.prepared import Prepared, plain, request

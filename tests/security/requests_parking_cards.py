@@ -6,10 +6,10 @@ from uuid import UUID
 from backend.kernel.approvals import Approval
 from backend.kernel.audit import Actor
 from backend.kernel.db import Tx
-from backend.parking import applications, products
-from backend.parking.applications import ForSpace, ForVehicle
-from backend.parking.card_states import Audience
-from backend.parking.products import Terms
+from backend.parking.cards import applications, products
+from backend.parking.cards.applications import ForSpace, ForVehicle
+from backend.parking.cards.products import Terms
+from backend.parking.cards.states import Audience
 from tests import factories_cards, factories_parking
 from tests.security.prepared import Prepared, plain, request
 from tests.security.requests_parking import LOT, lot, plate

@@ -14,8 +14,7 @@ from typing import Any
 from backend.kernel.clock import SHANGHAI
 from backend.parking.cameras import base, words
 from backend.parking.cameras.base import CameraError, integer, part
-from backend.parking.plates import Colour
-from backend.parking.sighting import (
+from backend.parking.lanes.sighting import (
     Event,
     InputChange,
     OpenedBy,
@@ -27,6 +26,7 @@ from backend.parking.sighting import (
     Snapshot,
     VehicleClass,
 )
+from backend.parking.plates import Colour
 
 MANUAL_TRIGGER = 4
 MAX_SERIAL_BYTES = 4096

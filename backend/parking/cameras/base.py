@@ -16,7 +16,7 @@ import orjson
 
 from backend.kernel.clock import SHANGHAI
 from backend.parking import plates
-from backend.parking.sighting import Absence, Decision, Event
+from backend.parking.lanes.sighting import Absence, Decision, Event
 
 BODY_BYTES = 8 * 1024 * 1024
 MAX_INTEGER = (1 << 63) - 1

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from backend.parking.cameras import base, forms, words
 from backend.parking.cameras.base import Adapter, Answer, CameraError, CameraRequest, Orders, Wiring, integer, part
-from backend.parking.sighting import Decision, Event, Heartbeat, Picture, PictureRole, Sighting, SightingKind
+from backend.parking.lanes.sighting import Decision, Event, Heartbeat, Picture, PictureRole, Sighting, SightingKind
 
 MAX_KEY_DEPTH = 6
 _PICTURES = (("NormalPic", PictureRole.SCENE), ("CutoutPic", PictureRole.PLATE))

@@ -12,8 +12,7 @@ from backend.parking import plates
 from backend.parking.cameras import base, forms, hik_xml, words
 from backend.parking.cameras.base import Adapter, Answer, CameraError, CameraRequest, Orders, Wiring, integer
 from backend.parking.cameras.hik_xml import Node
-from backend.parking.plates import Colour
-from backend.parking.sighting import (
+from backend.parking.lanes.sighting import (
     Decision,
     Direction,
     Event,
@@ -25,6 +24,7 @@ from backend.parking.sighting import (
     Sighting,
     SightingKind,
 )
+from backend.parking.plates import Colour
 
 ROOT, EVENT, EVENT_FILE = "EventNotificationAlert", "ANPR", "anpr.xml"
 HISTORICAL = 1

@@ -10,7 +10,7 @@ from typing import Any
 
 from backend.parking.cameras import board
 from backend.parking.cameras.base import Screen, Speech, Wiring
-from backend.parking.sighting import Decision
+from backend.parking.lanes.sighting import Decision
 
 OK, NO = "ok", "no"
 # Stops QY's endless repeats (2.2); Zhenshi ignores it.

@@ -5,7 +5,7 @@ from typing import Any
 
 from backend.parking.cameras import alarm, base, obedience
 from backend.parking.cameras.base import Adapter, Answer, Wiring
-from backend.parking.sighting import Decision, Event, Heartbeat, SerialBytes, Sighting
+from backend.parking.lanes.sighting import Decision, Event, Heartbeat, SerialBytes, Sighting
 
 _TYPES = [
     "unknown",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from backend.kernel.errors import Invalid
 from backend.parking.cameras import dahua, hikvision, qy, zhenshi
 from backend.parking.cameras.base import Adapter
-from backend.parking.sighting import Event
+from backend.parking.lanes.sighting import Event
 
 ADAPTERS: Mapping[str, Adapter] = {
     adapter.vendor: adapter for adapter in (zhenshi.ADAPTER, qy.ADAPTER, hikvision.ADAPTER, dahua.ADAPTER)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend.parking.cameras.base import word
+from backend.parking.lanes.sighting import VehicleClass
 from backend.parking.plates import Colour
-from backend.parking.sighting import VehicleClass
 
 _COLOURS: Mapping[str, Colour] = {
     "": Colour.UNKNOWN,

@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.parking.cameras import alarm, base, forms, obedience
 from backend.parking.cameras.base import Adapter, Answer, CameraError, Wiring
-from backend.parking.sighting import Decision, Event, Heartbeat, Sighting
+from backend.parking.lanes.sighting import Decision, Event, Heartbeat, Sighting
 
 _TYPES = [
     "unknown",

@@ -13,7 +13,8 @@ import pytest
 
 from backend.kernel.errors import NotFound, Unavailable
 from backend.kernel.storage import LocalStorage
-from backend.parking import pictures, retention
+from backend.parking import retention
+from backend.parking.lanes import pictures
 from tests.api.parking.conftest import Site
 from tests.api.parking.test_cameras import camera, push, zhenshi
 from tests.factories_media import huge

@@ -12,7 +12,8 @@ from backend.kernel.clock import start_of_day
 from backend.kernel.db import Tx
 from backend.ledger import accounts
 from backend.ledger.accounts import Code, Key
-from backend.parking import cards, payable
+from backend.parking import payable
+from backend.parking.cards import cards
 from backend.parking.states import ListKind
 from tests import factories_parking
 from tests.api.parking.conftest import Site

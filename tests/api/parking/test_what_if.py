@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from backend.parking import what_if
+from backend.parking.prices import what_if
 from tests import factories_parking
 from tests.api.parking.conftest import Site
 from tests.conftest import START, Answered

@@ -10,9 +10,10 @@ from backend.kernel.approvals import Approval, Stale
 from backend.kernel.audit import Actor
 from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict, Invalid
-from backend.parking import applications, plates
-from backend.parking.applications import ForSpace, ForVehicle, Rule
-from backend.parking.card_states import Audience, OutsideVehicles
+from backend.parking import plates
+from backend.parking.cards import applications
+from backend.parking.cards.applications import ForSpace, ForVehicle, Rule
+from backend.parking.cards.states import Audience, OutsideVehicles
 from tests import factories, factories_cards, factories_parking
 from tests.factories_parking import CAR
 from tests.integration.parking.conftest import Garage

@@ -7,8 +7,8 @@ import pytest
 
 from backend.kernel.auth import HouseScope
 from backend.kernel.errors import AppError, Conflict, NotFound
-from backend.parking import card_sales
-from backend.parking.card_states import Audience
+from backend.parking.cards import sales
+from backend.parking.cards.states import Audience
 from payments.orders import BeingPaid, MustCloseFirst
 from payments.refunds import Part
 from tests import factories, factories_cards, factories_counter, factories_parking, factories_refunds
@@ -215,7 +215,7 @@ async def test_the_counter_of_another_community_does_not_find_the_card(garage: G
     elsewhere = await factories.community(garage.play.res, "ZZ", company_id=garage.play.place.company_id)
     with pytest.raises(NotFound):
         await garage.play.res.db.transact(
-            lambda tx: card_sales.require_in(tx, elsewhere.id, card_ids=[card_id])
+            lambda tx: sales.require_in(tx, elsewhere.id, card_ids=[card_id])
         )  # fmt: skip
 
 
@@ -224,7 +224,7 @@ async def test_nobody_renews_the_card_of_another_house(garage: Garage) -> None:
     stranger = HouseScope(uuid4(), (uuid4(),), (), ())
     with pytest.raises(NotFound):
         await garage.play.res.db.transact(
-            lambda tx: card_sales.renewal(tx, card_id=card_id, product_id=product, scope=stranger)
+            lambda tx: sales.renewal(tx, card_id=card_id, product_id=product, scope=stranger)
         )
 
 

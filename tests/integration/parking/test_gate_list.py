@@ -64,7 +64,7 @@ async def test_who_is_too_far_behind_is_given_the_whole_list(lot: Lot, monkeypat
     old = (await fetch(lot, lot.camera_in)).version.text
     await factories_parking.card(lot, [OTHER])
     new = (await fetch(lot, lot.camera_in)).version.text
-    monkeypatch.setattr("backend.parking.gate_list.KEPT_CHANGES", 1)
+    monkeypatch.setattr("backend.parking.lanes.gate_list.KEPT_CHANGES", 1)
     await retention.forget(lot.res, "")
     assert (await fetch(lot, lot.camera_in, since=old)).version.full
     assert not (await fetch(lot, lot.camera_in, since=new)).version.full

@@ -10,7 +10,7 @@ import pytest
 from backend.kernel.audit import Actor
 from backend.kernel.errors import Invalid
 from backend.kernel.resources import Resources
-from backend.parking import tariffs, what_if
+from backend.parking.prices import tariffs, what_if
 from backend.property import calendars
 from backend.property.calendars import Day, DayKind
 from tests import factories, factories_parking

@@ -8,7 +8,7 @@ import pytest
 from backend.kernel.audit import Actor
 from backend.kernel.errors import Conflict
 from backend.kernel.resources import Resources
-from backend.parking import guard
+from backend.parking.lanes import guard
 from tests import factories, factories_parking
 from tests.conftest import Run
 from tests.factories_parking import Lot

@@ -7,7 +7,7 @@ import pytest
 
 from backend.fees.payable import AlreadyPaid
 from backend.kernel.errors import AppError, Conflict
-from backend.parking import quotes
+from backend.parking.prices import quotes
 from payments import prepay
 from payments.channels.base import Channel
 from payments.counter import codes

@@ -8,8 +8,8 @@ import pytest
 from backend.kernel.audit import SYSTEM
 from backend.kernel.errors import Conflict
 from backend.kernel.resources import Resources
-from backend.parking import lane_codes, plateless
-from backend.parking.plateless import Entered
+from backend.parking.lanes import lane_codes, plateless
+from backend.parking.lanes.plateless import Entered
 from tests import factories, factories_devices, factories_parking
 from tests.conftest import Run
 from tests.factories_parking import Lot

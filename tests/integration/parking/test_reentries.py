@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 
 from backend.kernel.db import Tx
-from backend.parking import dues, reentries, stays
+from backend.parking import stays
+from backend.parking.prices import dues, reentries
 from tests import factories_parking
 from tests.factories_parking import PRICES, Lot
 from tests.factories_payments import sound

@@ -10,8 +10,8 @@ import pytest
 
 from backend.kernel.auth import HouseScope
 from backend.kernel.errors import AppError, Conflict, Invalid, NotFound
-from backend.parking import shops
-from backend.parking.coupons import CouponKind
+from backend.parking.prices.coupons import CouponKind
+from backend.parking.shops import shops
 from tests import factories_parking, factories_refunds, factories_shops
 from tests.factories_parking import CAR, PRICES
 from tests.factories_shops import Shop

@@ -10,9 +10,9 @@ from backend.kernel.audit import Actor
 from backend.kernel.db import Record
 from backend.kernel.errors import AppError, Conflict, Invalid, NotFound
 from backend.kernel.resources import Resources
-from backend.parking import spaces
-from backend.parking.card_states import SpaceKind, SpaceState
-from backend.parking.spaces import FREE, Holding
+from backend.parking.cards import spaces
+from backend.parking.cards.spaces import FREE, Holding
+from backend.parking.cards.states import SpaceKind, SpaceState
 from tests import factories, factories_parking
 from tests.conftest import Run
 from tests.factories_parking import Lot

@@ -12,11 +12,11 @@ from backend.kernel.audit import Actor
 from backend.kernel.db import Tx
 from backend.kernel.errors import Conflict
 from backend.kernel.resources import Resources
-from backend.parking import reclassing, tariffs
-from backend.parking.classes import PriceClass
+from backend.parking.lanes.sighting import VehicleClass
 from backend.parking.plates import Colour
-from backend.parking.reclassing import Reclassed
-from backend.parking.sighting import VehicleClass
+from backend.parking.prices import reclassing, tariffs
+from backend.parking.prices.classes import PriceClass
+from backend.parking.prices.reclassing import Reclassed
 from backend.parking.states import Basis
 from tests import factories, factories_parking
 from tests.factories_parking import PRICES, Lot

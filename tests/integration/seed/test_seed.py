@@ -17,7 +17,8 @@ from backend.identity import staff_login
 from backend.kernel import checks, clock, passwords
 from backend.kernel.config import ConfigError, Mode, Settings
 from backend.kernel.resources import Resources
-from backend.parking import lots, tariffs
+from backend.parking import lots
+from backend.parking.prices import tariffs
 from backend.property import houses
 from backend.seeding import demo_file, history, town
 from backend.seeding.demo_file import Demo

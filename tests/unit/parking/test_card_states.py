@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.parking.card_states import CARD_MOVES, SPACE_MOVES, Audience, SpaceKind
+from backend.parking.cards.states import CARD_MOVES, SPACE_MOVES, Audience, SpaceKind
 
 SQL = (Path(__file__).parents[3] / "migrations" / "sql" / "0019_parking_cards_and_spaces.sql").read_text("utf-8")
 

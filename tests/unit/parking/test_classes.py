@@ -2,10 +2,11 @@
 
 import pytest
 
-from backend.parking import classes, plates
-from backend.parking.classes import PriceClass
+from backend.parking import plates
+from backend.parking.lanes.sighting import VehicleClass
 from backend.parking.plates import Colour
-from backend.parking.sighting import VehicleClass
+from backend.parking.prices import classes
+from backend.parking.prices.classes import PriceClass
 
 
 @pytest.mark.parametrize(

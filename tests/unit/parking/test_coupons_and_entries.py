@@ -2,9 +2,9 @@
 
 import pytest
 
-from backend.parking import pricing, tariff
-from backend.parking.coupons import Coupon, CouponKind
-from backend.parking.pricing import Price, Visit
+from backend.parking.prices import pricing, tariff
+from backend.parking.prices.coupons import Coupon, CouponKind
+from backend.parking.prices.pricing import Price, Visit
 from tests.parking_tariffs import Document, all_day, at, day_kind, kerb, made, segment
 
 HOURLY = made(all_day(segment(0, None, 60, 400)))

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from backend.parking import folding, pricing, tariff
-from backend.parking.pricing import Price
+from backend.parking.prices import folding, pricing, tariff
+from backend.parking.prices.pricing import Price
 from tests.parking_tariffs import ALL_KINDS, Document, at, day_kind, segment, window
 
 NIGHT_AND_DAY: Document = {

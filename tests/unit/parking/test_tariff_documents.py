@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backend.kernel.errors import Invalid
-from backend.parking import tariff
+from backend.parking.prices import tariff
 from tests.architecture.test_house_rules import no_float_in_money
 from tests.parking_tariffs import Document, all_day, kerb, made, segment, window
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from backend.parking.terms import months_later
+from backend.parking.cards.terms import months_later
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from backend.parking import pricing, tariff
+from backend.parking.prices import pricing, tariff
 from tests.parking_tariffs import Document, all_day, at, day_kind, kerb, made, segment, window
 
 ONE, TWO, THREE = kerb(1), kerb(2), kerb(3)

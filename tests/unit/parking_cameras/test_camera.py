@@ -10,7 +10,7 @@ import pytest
 from backend.parking import plates
 from backend.parking.cameras import vendors
 from backend.parking.cameras.base import STANDARD
-from backend.parking.sighting import Decision, Sighting
+from backend.parking.lanes.sighting import Decision, Sighting
 from sandbox.cameras.camera import Camera, Unreachable
 from sandbox.cameras.models import MODELS
 from sandbox.cameras.shots import Post, Shot, misread

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backend.parking import plates
 from backend.parking.cameras import base, forms, hik_xml, qy, vendors, zhenshi
 from backend.parking.cameras.base import CameraError, Screen, Speech, Wiring
-from backend.parking.sighting import Decision, Event, Heartbeat, InputChange, SerialBytes, Sighting, Snapshot
+from backend.parking.lanes.sighting import Decision, Event, Heartbeat, InputChange, SerialBytes, Sighting, Snapshot
 from sandbox.cameras import zhenshi as played
 from sandbox.cameras.models import MODELS
 from sandbox.cameras.shots import Identity, Record, Shot, Way, colour_of

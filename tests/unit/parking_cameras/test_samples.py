@@ -8,8 +8,7 @@ import pytest
 
 from backend.parking.cameras import board, dahua, hikvision, qy, vendors, zhenshi
 from backend.parking.cameras.base import CameraRequest, Wiring
-from backend.parking.plates import Colour
-from backend.parking.sighting import (
+from backend.parking.lanes.sighting import (
     Absence,
     Decision,
     Direction,
@@ -20,6 +19,7 @@ from backend.parking.sighting import (
     SightingKind,
     VehicleClass,
 )
+from backend.parking.plates import Colour
 from tests import vectors_cameras as v
 
 JPEG = b"\xff\xd8\xff\xd9"

@@ -7,8 +7,7 @@ import pytest
 
 from backend.parking.cameras import board, dahua, hikvision, qy, vendors, zhenshi
 from backend.parking.cameras.base import Adapter, CameraError, Screen, Wiring
-from backend.parking.plates import Colour
-from backend.parking.sighting import (
+from backend.parking.lanes.sighting import (
     Absence,
     Decision,
     Heartbeat,
@@ -19,6 +18,7 @@ from backend.parking.sighting import (
     Sighting,
     SightingKind,
 )
+from backend.parking.plates import Colour
 from tests import vectors_cameras as v
 
 ENTRY = json.loads(v.ZHENSHI_ENTRY)
