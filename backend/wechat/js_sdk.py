@@ -16,6 +16,7 @@ from backend.kernel.resources import Resources
 from backend.wechat import api
 from backend.wechat.apps import App
 from backend.wechat.errors import WechatSilent
+from backend.wechat.sites import is_ours
 from backend.wechat.tokens import Given, Shared
 
 NONCE_LENGTH = 16
@@ -69,7 +70,7 @@ async def sign(res: Resources, app: App, *, url: str) -> Signed:
 def own_page(settings: Settings, url: str) -> str:
     """The address up to `#`, where it is of this site; ForeignPage."""
     page = url.partition("#")[0]
-    if not any(page == site or page.startswith((f"{site}/", f"{site}?")) for site in settings.sites):
+    if not is_ours(page, settings.sites):
         raise ForeignPage
     return page
 

@@ -20,6 +20,7 @@ from backend.kernel.resources import Resources
 from backend.wechat import api, apps
 from backend.wechat.apps import AppKind
 from backend.wechat.errors import WechatError, WechatSilent
+from backend.wechat.sites import is_ours
 
 NAME_BYTES, SUB_NAME_BYTES, KEY_BYTES, URL_BYTES = 16, 60, 128, 1024
 MAX_BUTTONS, MAX_SUB_BUTTONS = 3, 5
@@ -159,7 +160,7 @@ def _action_faults(
     url = button.get("url")
     if url and len(url.encode()) > URL_BYTES:
         yield f"{at}.url", f"最多 {URL_BYTES} 个字节。"
-    if url and not any(url == site or url.startswith(f"{site}/") for site in sites):
+    if url and not is_ours(url, sites):
         yield f"{at}.url", "网址必须是本系统自己的网址。"
     if button.get("appid") and button["appid"] not in miniprograms:
         yield f"{at}.appid", "小程序必须是本公司登记的小程序。"
