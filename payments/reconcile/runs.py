@@ -17,7 +17,7 @@ from uuid import UUID
 from backend.kernel import audit, outbox
 from backend.kernel.audit import SYSTEM, Actor
 from backend.kernel.db import Tx
-from backend.kernel.errors import Conflict, NotFound
+from backend.kernel.errors import Conflict
 from backend.kernel.failpoints import failpoint
 from backend.kernel.ids import uuid7
 from backend.kernel.resources import Resources
@@ -44,16 +44,8 @@ ACCOUNTS = """
      GROUP BY channel, mchid, coalesce(sub_mchid, '')
 """
 
-OF_ACCOUNT = """
-    SELECT other.id
-      FROM merchant m
-      JOIN merchant other ON (other.channel, other.mchid) = (m.channel, m.mchid)
-                         AND coalesce(other.sub_mchid, '') = coalesce(m.sub_mchid, '')
-     WHERE m.id = $1
-     ORDER BY other.id
-"""
-
-# A run is taken when nobody holds it; a finished one only when it is forced.
+# A run is taken when nobody holds it; a finished one only when it is forced. All rows with the merchant's number at the
+# channel come with it.
 TAKE = """
     INSERT INTO reconciliation_run (id, merchant_id, company_id, channel, day, kind, state, lease_until, started_at)
     VALUES ($1, $2, $3, $4, $5, $6, 'RUNNING', $8::timestamptz + $9, $8)
@@ -63,7 +55,12 @@ TAKE = """
      WHERE CASE reconciliation_run.state WHEN 'DONE' THEN $7
                                          WHEN 'RUNNING' THEN reconciliation_run.lease_until < $8
                                          ELSE true END
- RETURNING id, attempt
+ RETURNING id, attempt,
+           (SELECT array_agg(other.id ORDER BY other.id)
+              FROM merchant m
+              JOIN merchant other ON (other.channel, other.mchid) = (m.channel, m.mchid)
+                                 AND coalesce(other.sub_mchid, '') = coalesce(m.sub_mchid, '')
+             WHERE m.id = $2) AS merchants
 """
 
 STATE = "SELECT state FROM reconciliation_run WHERE merchant_id = $1 AND day = $2 AND kind = $3"
@@ -212,25 +209,17 @@ async def reconcile(
 async def take(res: Resources, *, merchant_id: UUID, day: date, kind: StatementKind, force: bool) -> Taken | None:
     """Take the lease of a run; None where it is done. Raises NotYet."""
     merchant = await merchants.merchant(res, merchant_id)
-    rows = await res.db.fetch(OF_ACCOUNT, merchant_id)
-    if not rows:
-        raise NotFound
     if kind is StatementKind.FUND_FLOW and await res.db.fetchval(BEFORE, merchant_id, day) < 2:
         raise NotYet("the trades and refunds of the day come first")
-
-    async def work(tx: Tx) -> Taken | None:
-        row = await tx.fetchrow(
-            TAKE, uuid7(tx.now), merchant_id, merchant.company_id, merchant.channel.value, day, kind.value, force,
-            tx.now, LEASE,
-        )  # fmt: skip
-        if row is not None:
-            side = Side(row["id"], merchant, tuple(each["id"] for each in rows), day, kind)
-            return Taken(side, row["attempt"])
-        if await tx.fetchval(STATE, merchant_id, day, kind.value) == "DONE":
-            return None
-        raise NotYet("somebody is at it")
-
-    return await res.db.transact(work)
+    now = res.clock.now()
+    row = await res.db.fetchrow(
+        TAKE, uuid7(now), merchant_id, merchant.company_id, merchant.channel.value, day, kind.value, force, now, LEASE
+    )
+    if row is not None:
+        return Taken(Side(row["id"], merchant, tuple(row["merchants"]), day, kind), row["attempt"])
+    if await res.db.fetchval(STATE, merchant_id, day, kind.value) == "DONE":
+        return None
+    raise NotYet("somebody is at it")
 
 
 async def apply(res: Resources, taken: Taken, file: BinaryIO | None, *, trades: BinaryIO | None = None) -> Result:
@@ -241,16 +230,17 @@ async def apply(res: Resources, taken: Taken, file: BinaryIO | None, *, trades: 
     digest = None if file is None else await asyncio.to_thread(_sha256, file)
 
     async def work(tx: Tx) -> Result:
-        side, told = taken.side, Told()
-        await tx.allow(statement_s=STATEMENT_S)
+        side, told, fee_fen = taken.side, Told(), 0
         funds = side.kind is StatementKind.FUND_FLOW
         quiet = file is None and await _quiet(tx, side)
         if not quiet:
+            await tx.allow(statement_s=STATEMENT_S)
             told = await _load(tx, side, file, trades)
         await failpoint("reconcile.loaded")
         found = await (_pass(tx, side) if quiet else fund_flow.match(tx, side) if funds else matching.match(tx, side))
         fee_mfen = sum(share.fee_mfen for share in found.shares)
-        fee_fen = await fees.post(tx, run_id=side.run_id, attempt=taken.attempt, shares=found.shares)
+        if not quiet:
+            fee_fen = await fees.post(tx, run_id=side.run_id, attempt=taken.attempt, shares=found.shares)
         done = await tx.fetchval(
             FINISH, side.run_id, taken.attempt, tx.now, digest, told.lines, told.amount_fen, told.refund_fen, fee_mfen,
             fee_fen, found.lines,

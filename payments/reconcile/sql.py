@@ -31,9 +31,11 @@ _PAID = """
            AND coalesce((detail ->> 'success_at')::timestamptz, opened_at) >= $2
            AND coalesce((detail ->> 'success_at')::timestamptz, opened_at) < $3"""
 
-# Whether a day without a file has nothing to be compared: nothing of ours, and nothing that this run ($4) found before.
+# Whether a day without a file has nothing to be compared: nothing of ours, and nothing that this run ($4) has found or
+# posted before.
 QUIET = """
     SELECT NOT EXISTS ({ours}) AND NOT EXISTS (SELECT FROM reconciliation_finding WHERE run_id = $4)
+       AND NOT EXISTS (SELECT FROM channel_fee WHERE run_id = $4 AND fee_fen <> 0)
 """
 QUIET_PAYMENTS = QUIET.format(ours=_PAID)
 
