@@ -10,8 +10,8 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 
-# One worker more than cores: now and then each waits for processes that it has started.
-WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+# Three on two cores: now and then each waits for processes that it has started. Each has a PostgreSQL of its own.
+WORKERS ?= 3
 SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 # The suite starts hundreds of processes; without compiled files each would compile the product anew.

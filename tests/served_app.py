@@ -39,6 +39,7 @@ class _Whose:
 class _Kept:
     whose: Any = _Whose()
     serving: tuple[Any, Any] | None = None
+    # What ran before the last app was served: not to be ended with it.
     before: set[asyncio.Task[Any]] = set()
 
 

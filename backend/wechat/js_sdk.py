@@ -70,7 +70,7 @@ async def sign(res: Resources, app: App, *, url: str) -> Signed:
 def own_page(settings: Settings, url: str) -> str:
     """The address up to `#`, where it is of this site; ForeignPage."""
     page = url.partition("#")[0]
-    if not is_ours(page, settings.sites):
+    if not is_ours(page.partition("?")[0], settings.sites):
         raise ForeignPage
     return page
 

@@ -18,7 +18,7 @@ from backend.wechat import answers
 from backend.wechat.api import WechatApi
 from backend.wechat.apps import App
 from backend.wechat.errors import WechatError, WechatSilent, for_people
-from backend.wechat.sites import is_ours
+from backend.wechat.sites import is_below
 
 LIFETIME = timedelta(minutes=10)
 NONCE_LENGTH = 32
@@ -51,7 +51,7 @@ def depart(settings: Settings, keyring: Keyring, app: App, *, back: str, page: s
 
     ValueError for an address that is not of this site: a code must never be carried elsewhere.
     """
-    if not is_ours(back, settings.sites):
+    if not is_below(back, settings.sites):
         raise ValueError("an address that is not of this site")
     nonce = random_text(NONCE_LENGTH)
     until_s = int((now + LIFETIME).timestamp())

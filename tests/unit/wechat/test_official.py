@@ -45,12 +45,12 @@ def test_the_address_is_as_wechat_wants_it_with_the_parameters_in_its_order() ->
 
 def test_a_browser_is_sent_back_to_addresses_of_this_site_alone() -> None:
     depart(f"{SECOND}/p/{PAGE}/wechat")
-    depart("https://wy.example.com")
     for back in (
         "https://evil.example/p/x",
         "https://wy.example.com.evil.example/p/x",
         "https://wy.example.com@evil.example/p/x",
         "http://wy.example.com/p/x",
+        "https://wy.example.com",
         "https://wy.example.comx",
         "//wy.example.com/p/x",
     ):

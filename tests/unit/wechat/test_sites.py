@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.wechat.sites import is_ours
+from backend.wechat.sites import is_below, is_ours
 
 SITES = ("https://linli.example.cn", "https://pay.example.cn:8443")
 
@@ -13,7 +13,7 @@ SITES = ("https://linli.example.cn", "https://pay.example.cn:8443")
         ("https://linli.example.cn", True),
         ("https://linli.example.cn/", True),
         ("https://linli.example.cn/p/bills?x=1", True),
-        ("https://linli.example.cn?x=1", True),
+        ("https://linli.example.cn?x=1", False),
         ("https://pay.example.cn:8443/p", True),
         ("https://linli.example.cn.evil.cn/", False),
         ("https://linli.example.cn@evil.cn/", False),
@@ -27,3 +27,4 @@ SITES = ("https://linli.example.cn", "https://pay.example.cn:8443")
 )
 def test_an_address_is_of_this_site(url: str, ours: bool) -> None:
     assert is_ours(url, SITES) is ours
+    assert is_below(url, SITES) is (ours and url not in SITES)
