@@ -5,7 +5,7 @@ A report is a job of its own, repeatable as it is: that WeChat has it already co
 
 from uuid import UUID
 
-from backend.kernel.db import Record, Tx
+from backend.kernel.db import Batch, Record, Tx
 from backend.kernel.errors import NotFound
 from backend.kernel.outbox import Job, Park, Retry
 from backend.wechat import api, apps, shipping
@@ -25,13 +25,21 @@ LOAD = """
        AND NOT EXISTS (SELECT FROM shipping_report s WHERE s.attempt_id = a.id AND s.state = 'REPORTED')
 """
 
-REPORT = """
-    INSERT INTO shipping_report (attempt_id, state, reported_at, errcode, error)
-    VALUES ($1, $2, $3, $4, $5)
+REPORT = Batch(
+    table="shipping_report",
+    columns=(
+        ("attempt_id", "uuid"),
+        ("state", "text"),
+        ("reported_at", "timestamptz"),
+        ("errcode", "integer"),
+        ("error", "text"),
+    ),
+    on_conflict="""
         ON CONFLICT (attempt_id) DO UPDATE
        SET state = EXCLUDED.state, reported_at = EXCLUDED.reported_at, errcode = EXCLUDED.errcode,
            error = EXCLUDED.error
-"""
+    """,
+)
 
 
 async def on_shipping_due(job: Job) -> None:
@@ -63,7 +71,7 @@ async def _keep(job: Job, row: Record, outcome: Outcome) -> None:
     if isinstance(outcome, Sent):
 
         async def reported(tx: Tx) -> None:
-            await tx.execute(REPORT, row["id"], "REPORTED", tx.now, None, None)
+            tx.add(REPORT, row["id"], "REPORTED", tx.now, None, None)
 
         await job.transact(reported)
         return
@@ -75,5 +83,9 @@ async def _refused(job: Job, row: Record, outcome: Refused) -> None:
         raise Retry(outcome.text)
     if outcome.meaning is Meaning.BACK_OFF_TODAY:
         raise Retry(outcome.text, after_s=TOMORROW_S)
-    await job.res.db.execute(REPORT, row["id"], "PARKED", None, outcome.errcode, outcome.text)
+
+    async def refused(tx: Tx) -> None:
+        tx.add(REPORT, row["id"], "PARKED", None, outcome.errcode, outcome.text)
+
+    await job.res.db.transact(refused)
     raise Park(f"shipping report refused: {outcome.errcode} {outcome.text}")

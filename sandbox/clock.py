@@ -5,6 +5,7 @@ reading, so that moving the clock makes retries, expiries and statements due at 
 1970 (float); the channel's own days and texts are those of Asia/Shanghai.
 """
 
+import os
 import time
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ class SharedClock:
     """The machine's clock plus the offset in `file`."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self._file = str(file)
         self._seen: tuple[int, int, int] | None = None
         self._offset_s = 0
 
@@ -28,13 +29,13 @@ class SharedClock:
 
     def _refresh(self) -> None:
         try:
-            stat = self._file.stat()
+            stat = os.stat(self._file)  # noqa: PTH116 - half the time of Path.stat, at every reading
         except FileNotFoundError:
             self._seen, self._offset_s = None, 0
             return
         mark = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
         if mark != self._seen:
-            self._offset_s = int(self._file.read_text().strip() or "0")
+            self._offset_s = int(Path(self._file).read_text().strip() or "0")
             self._seen = mark
 
 

@@ -117,7 +117,7 @@ class Write:
         return cast(Record | None, await self._connection.fetchrow(sql, *args))
 
     async def fetchrow_and_flush(self, sql: str, *args: Any, along: Part | None = None) -> Record | None:
-        """`fetchrow` of a statement that begins with WITH, and all that was added, in one statement and one round trip.
+        """`fetchrow` of a statement, and all that was added, in one statement and one round trip.
 
         `along`: a part that comes first, so that `sql` may look at its expressions.
         """
@@ -155,7 +155,7 @@ class Tx(Write):
     async def flush(self) -> None:
         """Insert everything added so far, all tables in one statement and one round trip."""
         if self._added:
-            await self.fetchrow_and_flush("WITH nothing AS (SELECT) SELECT 1")
+            await self.fetchrow_and_flush("SELECT 1")
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -187,7 +187,7 @@ def _composed(sql: str, arguments: int, along: str | None, shape: tuple[tuple[Ba
     parts, position = [], arguments + 1
     if along is not None:
         numbers = {int(number) for number in _ARGUMENT.findall(along)}
-        parts.append(_ARGUMENT.sub(lambda found: f"${arguments + int(found[1])}", along) + ",")
+        parts.append(_ARGUMENT.sub(lambda found: f"${arguments + int(found[1])}", along))
         position += max(numbers)
     for number, (batch, single) in enumerate(shape):
         names = ", ".join(name for name, _ in batch.columns)
@@ -196,8 +196,13 @@ def _composed(sql: str, arguments: int, along: str | None, shape: tuple[tuple[Ba
         position += len(batch.columns)
         rows = f"VALUES ({values})" if single else f"SELECT * FROM unnest({values})"  # noqa: S608 - identifiers are constants of the code
         insert = f"INSERT INTO {batch.table} ({names}) {rows} {batch.on_conflict}"
-        parts.append(f"added_{number} AS ({insert} RETURNING 1),")
-    return f"WITH {' '.join(parts)} {sql.strip().removeprefix('WITH')}"
+        parts.append(f"added_{number} AS ({insert} RETURNING 1)")
+    own, comma = sql.strip(), ","
+    if not parts:
+        return own
+    if not own.startswith("WITH"):
+        comma = ""
+    return f"WITH {', '.join(parts)}{comma} {own.removeprefix('WITH')}"
 
 
 class Database:

@@ -71,9 +71,12 @@ class PostgresServer:
             raise StartError(f"PostgreSQL（进程 {self.process.pid}）无法停止，请查看数据目录下的 logs/postgres.log。")
 
 
-def start_postgres(data_dir: Path, *, progress: Callable[[str], None] = print, durable: bool = True) -> PostgresServer:
+def start_postgres(
+    data_dir: Path, *, progress: Callable[[str], None] = print, durable: bool = True, sockets: Path | None = None
+) -> PostgresServer:
     """Start the cluster of this data directory, made at the first start; returns when it takes connections.
 
+    `sockets`: a directory (of at most 90 bytes) for a socket of this machine, beside the port.
     Raises StartError, in Chinese, with what to do next.
     """
     data_dir = embedded_home.prepare(data_dir)
@@ -82,7 +85,7 @@ def start_postgres(data_dir: Path, *, progress: Callable[[str], None] = print, d
     account = processes.server_account(home, binaries / "postgres")
     secrets = embedded_home.load_secrets(data_dir)
     embedded_home.make_private(home, account)
-    cluster = _Cluster(data_dir, home, binaries, account, durable, progress)
+    cluster = _Cluster(data_dir, home, binaries, account, durable, sockets, progress)
     cluster.clear_leftovers()
     if not cluster.path.exists():
         progress("正在初始化 PostgreSQL 数据目录……")
@@ -117,6 +120,7 @@ class _Cluster:
     binaries: Path
     account: Account | None
     durable: bool
+    sockets: Path | None
     progress: Callable[[str], None]
 
     @property
@@ -184,7 +188,7 @@ class _Cluster:
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(port),
-            "unix_socket_directories": "",
+            "unix_socket_directories": str(self.sockets or ""),
             "max_connections": "200",
             "timezone": "UTC",
             "log_timezone": "UTC",

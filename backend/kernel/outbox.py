@@ -111,8 +111,8 @@ class Job:
         self.done = True
 
     async def finish(self, tx: Tx) -> None:
-        """Mark the row done in `tx`; raises `Fenced` when the row is no longer ours."""
-        if await tx.fetchval(DONE, self.id, self.attempt, tx.now) is None:
+        """Mark the row done in `tx`, along with what was added; raises `Fenced` when the row is no longer ours."""
+        if await tx.fetchrow_and_flush(DONE, self.id, self.attempt, tx.now) is None:
             raise Fenced(f"outbox row {self.id}, attempt {self.attempt}")
 
 

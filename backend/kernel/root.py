@@ -26,10 +26,7 @@ def run(work: Callable[[Settings], Coroutine[Any, Any, int | None]], *, failed: 
     """Run `work` with the settings of the environment; expected errors become a sentence that begins with `failed`."""
     try:
         settings = Settings.from_env(os.environ)
-        # What has been loaded stays: the collector need not look at it again with every few requests.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(10_000, 10, 10)
+        collect_seldom()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work(settings)) or 0
     except ConfigError as error:
@@ -40,6 +37,13 @@ def run(work: Callable[[Settings], Coroutine[Any, Any, int | None]], *, failed: 
         return PART_AWAY
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def collect_seldom() -> None:
+    """What has been loaded stays: the collector need not look at it again with every few requests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 def told_to_stop() -> asyncio.Event:

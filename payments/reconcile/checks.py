@@ -1,16 +1,32 @@
 """I-10 by day: what we have of a day is what its statement came to, but for what has a name; and the accounts of fees,
 settlements in transit and the bank hold what their rows say."""
 
+from datetime import date
+
 from backend.kernel.checks import Check
+from backend.kernel.db import Reader, Record
 
 # A merchant's number at the channel may stand in several rows here; a run is of the number, on its day.
 _NUMBERS = """
     SELECT id AS merchant_id, channel, mchid, coalesce(sub_mchid, '') AS sub_mchid FROM merchant
 """
 
-# Ours of each day: settled attempts and what stands in suspense, by the channel's own time, in one pass over both.
-# Named: for each transaction of which a run found anything, ours of that day less what the statement says in all lines.
-TRADES = f"""
+# Days from $1 to $2: what our rows of them are told by, and what their runs are.
+_AT = """
+    o.at >= $1::date::timestamp AT TIME ZONE 'Asia/Shanghai'
+    AND o.at < ($2::date + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'
+"""
+_DAY = "r.day BETWEEN $1 AND $2"
+
+
+def _trades(at: str, day: str) -> str:
+    """Days whose trades do not tie out, of those for which `at` and `day` hold.
+
+    Ours of each day: settled attempts and what stands in suspense, by the channel's own time, in one pass over both.
+    Named: for each transaction of which a run found anything, ours of that day less what the statement says in all
+    lines.
+    """
+    return f"""
     WITH numbered AS ({_NUMBERS}),
     ours AS MATERIALIZED (
         SELECT n.channel, n.mchid, n.sub_mchid, o.transaction_no, o.fen,
@@ -21,11 +37,12 @@ TRADES = f"""
                 SELECT merchant_id, transaction_no, booked_fen,
                        coalesce((detail ->> 'success_at')::timestamptz, opened_at)
                   FROM difference WHERE booked_fen > 0) AS o
-          JOIN numbered n USING (merchant_id)),
+          JOIN numbered n USING (merchant_id)
+         WHERE {at}),
     run AS (
         SELECT r.id, r.merchant_id, r.day, r.kind, r.amount_fen, n.channel, n.mchid, n.sub_mchid
           FROM reconciliation_run r JOIN numbered n USING (merchant_id)
-         WHERE r.state = 'DONE' AND r.kind = 'trades'),
+         WHERE r.state = 'DONE' AND r.kind = 'trades' AND {day}),
     found AS (
         SELECT run_id, transaction_no, max(statement_fen) AS statement_fen
           FROM reconciliation_finding WHERE subject = '' GROUP BY run_id, transaction_no),
@@ -45,21 +62,27 @@ TRADES = f"""
      WHERE coalesce(s.fen, 0) <> run.amount_fen + coalesce(n.fen, 0)
 """  # noqa: S608 - constants only
 
-REFUNDS = f"""
+
+def _refunds(at: str, day: str) -> str:
+    """The same of refunds."""
+    return f"""
     WITH numbered AS ({_NUMBERS}),
     ours AS MATERIALIZED (
         SELECT n.channel, n.mchid, n.sub_mchid, f.transaction_no, f.out_refund_no AS subject, f.amount_fen AS fen,
-               (CASE f.channel WHEN 'alipay' THEN f.finished_at ELSE f.submitted_at END
-                AT TIME ZONE 'Asia/Shanghai')::date AS day
-          FROM refund f JOIN numbered n USING (merchant_id)
-         WHERE f.state IN ('SUCCEEDED', 'PROCESSING', 'ABNORMAL')
-            OR f.state = 'CLOSED' AND f.channel_refund_no IS NOT NULL
+               (o.at AT TIME ZONE 'Asia/Shanghai')::date AS day
+          FROM refund f
+          JOIN numbered n USING (merchant_id)
+         CROSS JOIN LATERAL (
+               SELECT CASE f.channel WHEN 'alipay' THEN f.finished_at ELSE f.submitted_at END AS at) AS o
+         WHERE {at}
+           AND (f.state IN ('SUCCEEDED', 'PROCESSING', 'ABNORMAL')
+                OR f.state = 'CLOSED' AND f.channel_refund_no IS NOT NULL
                AND (f.finished_at AT TIME ZONE 'Asia/Shanghai')::date
-                 > (f.submitted_at AT TIME ZONE 'Asia/Shanghai')::date),
+                 > (f.submitted_at AT TIME ZONE 'Asia/Shanghai')::date)),
     run AS (
         SELECT r.id, r.merchant_id, r.day, r.kind, r.refund_fen, n.channel, n.mchid, n.sub_mchid
           FROM reconciliation_run r JOIN numbered n USING (merchant_id)
-         WHERE r.state = 'DONE' AND r.kind = 'refunds'),
+         WHERE r.state = 'DONE' AND r.kind = 'refunds' AND {day}),
     found AS (
         SELECT run_id, transaction_no, subject, max(statement_fen) AS statement_fen
           FROM reconciliation_finding WHERE subject <> '' GROUP BY run_id, transaction_no, subject),
@@ -78,6 +101,16 @@ REFUNDS = f"""
       LEFT JOIN named n ON n.id = run.id
      WHERE coalesce(s.fen, 0) <> run.refund_fen + coalesce(n.fen, 0)
 """  # noqa: S608 - constants only
+
+
+TRADES, REFUNDS = _trades("true", "true"), _refunds("true", "true")
+_MOVED = (_trades(_AT, _DAY), _refunds(_AT, _DAY))
+
+
+async def moved(db: Reader, *, since: date, until: date) -> list[Record]:
+    """Runs of these days, both included, whose day no longer is what it was compared as: what the two checks find."""
+    return [row for statement in _MOVED for row in await db.fetch(statement, since, until)]
+
 
 FEES = """
     WITH booked AS (

@@ -148,7 +148,7 @@ async def of_day(db: Reader, *, company_id: UUID, communities: Sequence[UUID], d
     sides = await db.fetch(SIDES, places, starts_at, ends_at, day)
     deposits = await db.fetch(DEPOSITS, list(communities), day)
     runs = await db.fetch(RUNS, company_id, day)
-    moved = [*await db.fetch(checks.TRADES), *await db.fetch(checks.REFUNDS)] if runs else []
+    moved = await checks.moved(db, since=day, until=day) if runs else []
     own = {run["id"] for run in runs}
     return Closing(
         day=day,

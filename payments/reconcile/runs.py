@@ -35,6 +35,8 @@ RETIRED_FOR = timedelta(days=32)
 LOOK_BACK = timedelta(days=30)
 ERROR_CHARACTERS = 300
 DIRECTORY = "statements"
+# A statement of so many bytes needs no file: most days of most merchants.
+SMALL = 1 << 20
 
 # Rows of one number at one channel are one merchant there; the oldest stands for all.
 ACCOUNTS = """
@@ -150,14 +152,13 @@ async def plan_moved(res: Resources, today: date) -> int:
 
     async def work(tx: Tx) -> int:
         await tx.allow(statement_s=STATEMENT_S)
-        moved = [*await tx.fetch(checks.TRADES), *await tx.fetch(checks.REFUNDS)]
-        recent = [row for row in moved if today - row["day"] <= LOOK_BACK]
-        for row in recent:
+        moved = await checks.moved(tx, since=today - LOOK_BACK, until=today)
+        for row in moved:
             day, kind = row["day"].isoformat(), row["kind"]
             payload = {"merchant_id": str(row["merchant_id"]), "day": day, "kind": kind, "force": True}
             key = f"{row['merchant_id']}:{day}:{kind}:{today}"
             outbox.emit(tx, DUE, payload, dedup_key=key, lane=outbox.Lane.BULK)
-        return len(recent)
+        return len(moved)
 
     return await res.db.transact(work)
 
@@ -241,7 +242,8 @@ async def apply(res: Resources, taken: Taken, file: BinaryIO | None, *, trades: 
         fee_mfen = sum(share.fee_mfen for share in found.shares)
         if not quiet:
             fee_fen = await fees.post(tx, run_id=side.run_id, attempt=taken.attempt, shares=found.shares)
-        done = await tx.fetchval(
+        _tell(tx, side, told, found.lines, quiet=quiet)
+        done = await tx.fetchrow_and_flush(
             FINISH, side.run_id, taken.attempt, tx.now, digest, told.lines, told.amount_fen, told.refund_fen, fee_mfen,
             fee_fen, found.lines,
         )  # fmt: skip
@@ -249,7 +251,6 @@ async def apply(res: Resources, taken: Taken, file: BinaryIO | None, *, trades: 
             raise LeaseLost
         if funds:
             await bank.rematch(tx, side.merchant.company_id)
-        _tell(tx, side, told, found.lines, quiet=quiet)
         return Result(side.run_id, told, found.lines, fee_fen)
 
     return await res.db.transact(work)
@@ -319,7 +320,7 @@ def _reader(side: Side) -> Reader:
 def _file(res: Resources) -> BinaryIO:
     directory = res.settings.data_dir / DIRECTORY
     directory.mkdir(parents=True, exist_ok=True)
-    return cast(BinaryIO, tempfile.TemporaryFile(dir=directory))
+    return cast(BinaryIO, tempfile.SpooledTemporaryFile(SMALL, dir=str(directory)))
 
 
 def _sha256(file: BinaryIO) -> bytes:

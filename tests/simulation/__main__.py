@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -66,7 +67,11 @@ def main() -> int:
     cores = context.SimpleQueue()
     for _, core in zip(range(places), itertools.cycle(sorted(os.sched_getaffinity(0))), strict=False):
         cores.put(core)
-    with context.Pool(places, stay, (cores,)) as pool:
+    with (
+        tempfile.TemporaryDirectory(prefix="linli-towns-", ignore_cleanup_errors=True) as home,
+        context.Pool(places, stay, (cores, Path(home))) as pool,
+    ):
+        Path(home).chmod(0o755)
         for number, told in enumerate(pool.imap_unordered(play, left), start=1):
             minutes = (time.monotonic() - started) / 60
             asked = Asked(told.seed, given.houses, given.months)

@@ -190,8 +190,9 @@ async def ignore(town: Town, home: Household) -> None:
     """Never pays."""
 
 
+USUAL = "pays all"
 HABITS: Mapping[str, Habit] = {
-    "pays all": pay_all,
+    USUAL: pay_all,
     "one by one": pay_one_by_one,
     "changes mind": change_mind,
     "pays late": pay_late,
@@ -204,7 +205,7 @@ HABITS: Mapping[str, Habit] = {
     "at the counter": go_to_the_counter,
     "ignores": ignore,
 }
-SHARES: dict[str, int] = {"pays all": 80, **{name: 2 for name in HABITS if name != "pays all"}}
+SHARES: dict[str, int] = {USUAL: 80, **{name: 2 for name in HABITS if name != USUAL}}
 
 
 async def lie(town: Town, home: Household) -> None:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 from sanic import Sanic
 
 from backend.composition import APPROVALS, CHECKS, HANDLERS, MODELS, PERIODIC
@@ -77,6 +78,14 @@ class Host:
         while claimed := await leases.claim(self.res.db, limit=100, lease_s=LEASE_S):
             for lease in claimed:
                 await edge.work(self.res, WORK, lease, False)
+
+    async def analyze(self) -> None:
+        """What autovacuum would have done by the end of a month: without it PostgreSQL plans for empty tables."""
+        connection = await asyncpg.connect(self.settings.migrator_url)
+        try:
+            await connection.execute("ANALYZE")
+        finally:
+            await connection.close()
 
     async def broken(self) -> list[str]:
         """Every invariant that does not hold, with samples."""

@@ -43,6 +43,7 @@ class Machine:
         """Settings of an empty, migrated database beside an emptied sandbox, the clock at START."""
         name, owner = f"town_{uuid4().hex}", urlsplit(self.postgres.migrator_url).username
         await as_admin(self.postgres, f'CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER "{owner}" STRATEGY FILE_COPY')
+        await as_admin(self.postgres, f"ALTER DATABASE {name} SET plan_cache_mode = force_generic_plan")
         write_offset_s(self.sandbox.data_dir, int((START - datetime.now(UTC)).total_seconds()))
         await self.sandbox.ask("POST", "/reset")
         async with Redis.from_url(self.redis.url) as redis:
@@ -50,7 +51,7 @@ class Machine:
         try:
             yield Settings(
                 data_dir=self.sandbox.data_dir,
-                database_url=named(self.postgres.app_url, name),
+                database_url=named(self.postgres.app_url, name) + f"?host={self.directory / 'postgres'}",
                 migrator_url=named(self.postgres.migrator_url, name),
                 redis_url=self.redis.url,
                 public_url=f"http://127.0.0.1:{free_port()}",
@@ -61,12 +62,12 @@ class Machine:
             await as_admin(self.postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def build() -> Machine:
-    """Start everything in a directory of its own, where the product's log goes too: towns are full of failures."""
-    directory = Path(tempfile.mkdtemp(prefix="linli-towns-"))
+def build(home: Path) -> Machine:
+    """Start everything in a directory of `home`, where the product's log goes too: towns are full of failures."""
+    directory = Path(tempfile.mkdtemp(dir=home))
     directory.chmod(0o755)
     sys.stderr = (directory / "product.log").open("w")
-    postgres = start_postgres(directory, progress=lambda text: None, durable=False)
+    postgres = start_postgres(directory, progress=lambda text: None, durable=False, sockets=directory / "postgres")
     machine = Machine(directory, postgres, start_redis(directory), _sandbox(directory))
     asyncio.run(_migrate(machine))
     return machine

@@ -5,13 +5,16 @@ import os
 import time
 from dataclasses import dataclass
 from multiprocessing.queues import SimpleQueue
+from pathlib import Path
 
 import uvloop
 
+from backend.kernel import root
 from tests.simulation import machine, year
 from tests.simulation.host import Host
 from tests.simulation.machine import Machine
 
+_home: list[Path] = []
 _here: list[Machine] = []
 
 
@@ -34,15 +37,21 @@ class Told:
     counted: dict[str, int]
 
 
-def stay(cores: SimpleQueue[int]) -> None:
-    """Keep a town and its servers on one core: they work by turns, and waking a process on another core costs more."""
+def stay(cores: SimpleQueue[int], home: Path) -> None:
+    """Have this process keep its servers in `home`, and a town and its servers on one core: they work by turns, and
+    waking a process on another core costs more.
+
+    The collector is set as in a process of the product.
+    """
     os.sched_setaffinity(0, {cores.get()})
+    root.collect_seldom()
+    _home.append(home)
 
 
 def play(asked: Asked) -> Told:
     """Play one town on this process's servers."""
     if not _here:
-        _here.append(machine.build())
+        _here.append(machine.build(_home[0]))
     started = time.monotonic()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -46,19 +46,24 @@ ITEM = NewItem(
     valid_from=SINCE,
 )
 FINE = (timedelta(minutes=1), timedelta(minutes=9), timedelta(minutes=40), timedelta(hours=3))
+# Half of the houses pay each month, a third by the quarter, a sixth by the half-year: bills of several months at once.
+RHYTHMS = (1, 1, 1, 3, 3, 6)
 MINUTES = (timedelta(minutes=1),) * 4
-TOKENS = "UPDATE session SET expires_at = $1 WHERE revoked_at IS NULL"
+TOKENS = """
+    UPDATE session SET expires_at = $1::timestamptz + interval '60 days' WHERE revoked_at IS NULL AND expires_at < $1
+"""
 
 
 @dataclass
 class Household:
-    """A house, its owner, and perhaps somebody of the family."""
+    """A house, its owner, and perhaps somebody of the family. `every`: months between two visits of who pays all."""
 
     number: int
     house_id: UUID
     owner: factories.Person
     family: factories.Person | None
     habit: str
+    every: int
     orders: list[str] = field(default_factory=list)
 
     def who(self, dice: random.Random) -> factories.Person:
@@ -118,7 +123,7 @@ class Town:
         if self.dice.random() < 0.3:
             family = await self._person(2 * number + 1)
             await factories.occupy(res, family, house_id, "family")
-        return Household(number, house_id, owner, family, habit)
+        return Household(number, house_id, owner, family, habit, self.dice.choice(RHYTHMS))
 
     async def _person(self, number: int) -> factories.Person:
         openid = await factories_payments.user(self.sandbox)

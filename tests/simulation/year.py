@@ -7,11 +7,12 @@ from datetime import timedelta
 from backend.kernel import failpoints
 from tests.conftest import START, MovableClock, Sandbox
 from tests.simulation import books
-from tests.simulation.habits import HABITS, SHARES, come_back, lie
+from tests.simulation.habits import HABITS, SHARES, USUAL, come_back, lie
 from tests.simulation.host import Host
 from tests.simulation.town import Household, Town
 
 MOMENTS = 2
+VISITS_OF_A_PLAN = 25
 KILLED_EVERY = 10
 MONTH = timedelta(days=30)
 REST = (timedelta(minutes=5), timedelta(minutes=45), timedelta(hours=2), timedelta(hours=26), timedelta(hours=26))
@@ -54,7 +55,9 @@ async def live(
     town = Town(seed, host, sandbox, clock, houses, months, random.Random(seed))
     await town.found(SHARES)
     for month in range(months):
-        await _month(town)
+        await _month(town, month)
+        if month == 0:
+            await host.analyze()
         progress(f"month {month + 1} of {months}")
         if broken := await host.broken():
             raise Wrong(f"seed {seed}, month {month + 1}: {broken}")
@@ -64,17 +67,18 @@ async def live(
     return town
 
 
-async def _month(town: Town) -> None:
-    """Bills are published, then people pay at a few moments, each under another plan of the channel."""
+async def _month(town: Town, month: int) -> None:
+    """Bills are published, then people pay at a few moments; every now and then the channel has another plan."""
     await town.host.work()
     await _publish(town)
-    late = list(town.households)
+    late = [home for home in town.households if home.habit != USUAL or (month + home.number) % home.every == 0]
     town.dice.shuffle(late)
     for moment in range(MOMENTS):
-        await _be_hostile(town)
         share = len(late) // (MOMENTS - moment)
         acting, late = late[:share], late[share:]
-        for home in acting:
+        for number, home in enumerate(acting):
+            if number % VISITS_OF_A_PLAN == 0:
+                await _be_hostile(town)
             await _act(town, home)
         await come_back(town)
         if town.dice.random() < 0.12:
