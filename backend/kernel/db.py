@@ -197,12 +197,11 @@ def _composed(sql: str, arguments: int, along: str | None, shape: tuple[tuple[Ba
         rows = f"VALUES ({values})" if single else f"SELECT * FROM unnest({values})"  # noqa: S608 - identifiers are constants of the code
         insert = f"INSERT INTO {batch.table} ({names}) {rows} {batch.on_conflict}"
         parts.append(f"added_{number} AS ({insert} RETURNING 1)")
-    own, comma = sql.strip(), ","
+    own = sql.strip()
     if not parts:
         return own
-    if not own.startswith("WITH"):
-        comma = ""
-    return f"WITH {', '.join(parts)}{comma} {own.removeprefix('WITH')}"
+    joint = "," if own.startswith("WITH") else ""
+    return f"WITH {', '.join(parts)}{joint} {own.removeprefix('WITH')}"
 
 
 class Database:

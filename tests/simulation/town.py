@@ -46,9 +46,9 @@ ITEM = NewItem(
     valid_from=SINCE,
 )
 FINE = (timedelta(minutes=1), timedelta(minutes=9), timedelta(minutes=40), timedelta(hours=3))
+MINUTES = (timedelta(minutes=1),) * 4
 # Half of the houses pay each month, a third by the quarter, a sixth by the half-year: bills of several months at once.
 RHYTHMS = (1, 1, 1, 3, 3, 6)
-MINUTES = (timedelta(minutes=1),) * 4
 TOKENS = """
     UPDATE session SET expires_at = $1::timestamptz + interval '60 days' WHERE revoked_at IS NULL AND expires_at < $1
 """
