@@ -312,5 +312,5 @@ PERIODIC: tuple[Periodic, ...] = (
 def build_app(res: Resources, *, name: str = "linli") -> Sanic[Any, Any]:
     """The Sanic application over open resources, ready to serve."""
     app: Sanic[Any, Any] = Sanic(name, configure_logging=False)
-    edge.attach(app, ROUTES, res, Doors(authenticate, signing.verify))
+    edge.attach(app, ROUTES, res, Doors(authenticate, signing.verify, signing.spend))
     return app

@@ -22,7 +22,7 @@ from gate.verifier import Gate, decode
 SCANS = 2_400
 WARM = 400
 CLIENTS = 8
-PACED_CONNECTIONS = 32
+CONNECTIONS = 64
 HOUSES = 5_000
 PASSES_OF_HOUSE = 2
 ALONE = 20_000
@@ -76,7 +76,7 @@ async def y10(rig: Rig) -> Figure:
             (f"after ten changes {changes:,} bytes (≤ 4 KiB)", changes <= MAX_DELTA),
         ),
         notes=(
-            f"{len(once.texts):,} scans, {GATES} gates, one process, {CLIENTS} connections",
+            f"{len(once.texts):,} scans, {GATES} gates, one process, {CONNECTIONS} connections (pgbench: {CLIENTS})",
             f"the one-file verifier alone: {alone:,.0f} tokens/s",
         ),
     )
@@ -90,9 +90,8 @@ async def _scanned(rig: Rig, estate: Estate, per_second: float | None) -> tuple[
                 scan(estate.gates[n % GATES], key=f"scan-{n}", text=text) for n, text in enumerate(estate.texts)
             ]
             warm = min(WARM, len(requests) // 10)
-            first = await loopback.drive(port, requests[:warm], connections=CLIENTS)
-            connections = CLIENTS if per_second is None else PACED_CONNECTIONS
-            run = await loopback.drive(port, requests[warm:], connections=connections, per_second=per_second)
+            first = await loopback.drive(port, requests[:warm], connections=CONNECTIONS)
+            run = await loopback.drive(port, requests[warm:], connections=CONNECTIONS, per_second=per_second)
         async with rig.owner(settings) as owner:
             _matched((first, run), await owner.fetchval(OPENED), len(requests))
         await rig.sound(settings)

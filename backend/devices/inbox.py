@@ -28,12 +28,15 @@ HEAR = """
  RETURNING id
 """
 
-# HEAR and CONCLUDE of an event that is told for the first time, as a part; a repeat fails by device_event_once.
+# HEAR and CONCLUDE of events that are told for the first time, as a part; a repeat fails by device_event_once.
 HEAR_AT_ONCE = """
     heard AS (
         INSERT INTO device_event (id, community_id, device_id, event_key, sequence, kind, happened_at, received_at,
                                   outcome, answer)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'applied', $9)
+        SELECT id, community_id, device_id, event_key, sequence, kind, happened_at, $8, 'applied', answer
+          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::timestamptz[],
+                      $9::jsonb[])
+               AS told (id, community_id, device_id, event_key, sequence, kind, happened_at, answer)
      RETURNING id)
 """
 
@@ -69,6 +72,17 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """An event without a body that is told for the first time, and its answer."""
+
+    id: UUID
+    told: Told
+    device_id: UUID
+    community_id: UUID
+    answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """An event in the inbox. `answer` is set when it has been heard before, at `first_at`: nothing is to be done."""
 
@@ -92,17 +106,23 @@ async def hear(tx: Tx, told: Told, *, keyring: Keyring, device_id: UUID, communi
     return Heard(before["id"], before["answer"] or {}, before["received_at"])
 
 
-def heard_at_once(
-    told: Told, *, event_id: UUID, device_id: UUID, community_id: UUID, received_at: datetime, answer: Mapping[str, Any]
-) -> Part:
-    """The part (`heard`) of a statement that works an event without a body and writes it down with its answer."""
+def heard_at_once(events: Sequence[Answered], *, received_at: datetime) -> Part:
+    """The part (`heard`) of a statement that works these events and writes them down with their answers."""
+    told = [each.told for each in events]
     return Part(
         HEAR_AT_ONCE,
         (
-            event_id, community_id, device_id, told.event_key, told.sequence, told.kind, told.happened_at, received_at,
-            dict(answer),
+            [each.id for each in events],
+            [each.community_id for each in events],
+            [each.device_id for each in events],
+            [each.event_key for each in told],
+            [each.sequence for each in told],
+            [each.kind for each in told],
+            [each.happened_at for each in told],
+            received_at,
+            [dict(each.answer) for each in events],
         ),
-    )  # fmt: skip
+    )
 
 
 async def find(db: Reader, *, device_id: UUID, event_key: str) -> Record | None:

@@ -5,18 +5,20 @@
 
 Promises: nothing of a request is believed before its signature is; a time stamp counts for WINDOW on either side; a
 nonce is heard once by a device, whatever process hears it, because the row that keeps it is unique. A device that was
-revoked a moment ago is refused by the same statement.
+revoked a moment ago is refused by the same statement. A route that is asked all day keeps the nonce with what it writes
+itself (`spend_along`, decision 0037); no route answers without having kept it.
 """
 
 import hmac
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
 from backend.devices import registry
-from backend.kernel.auth import DEVICE, Kind, Principal, SignedRequest
+from backend.kernel.auth import DEVICE, Kind, Nonce, Principal, SignedRequest
 from backend.kernel.crypto import equal
+from backend.kernel.db import Batch, Reader, Tx, Write
 from backend.kernel.errors import Unauthenticated
 from backend.kernel.resources import Resources
 
@@ -34,6 +36,8 @@ USE_NONCE = """
  RETURNING device_id
 """
 
+NONCES = Batch("device_nonce", (("device_id", "uuid"), ("nonce", "text"), ("used_at", "timestamptz")))
+
 
 def signature(secret: str, request: SignedRequest, *, timestamp: str, nonce: str) -> str:
     """The signature of a request in hex."""
@@ -41,10 +45,10 @@ def signature(secret: str, request: SignedRequest, *, timestamp: str, nonce: str
     return hmac.digest(secret.encode(), text.encode(), "sha256").hex()
 
 
-async def verify(res: Resources, request: SignedRequest, request_id: str) -> Principal:
-    """The device behind a signed request.
+async def verify(res: Resources, request: SignedRequest, request_id: str) -> tuple[Principal, Nonce]:
+    """The device behind a signed request, and the nonce that is to be spent before it is answered.
 
-    Raises Unauthenticated: `bad_signature`, `bad_timestamp` (with our time, so that a clock can be set), `replayed`.
+    Raises Unauthenticated: `bad_signature`, `bad_timestamp` (with our time, so that a clock can be set).
     """
     given = _CREDENTIALS.fullmatch(request.credentials)
     device = await registry.known(res, _id(given["device"])) if given else None
@@ -57,11 +61,32 @@ async def verify(res: Resources, request: SignedRequest, request_id: str) -> Pri
         raise _bad_signature()
     if abs(int(timestamp) - now.timestamp()) > WINDOW.total_seconds():
         raise Unauthenticated("设备时钟与服务器相差太多。", code="bad_timestamp", server_time=now)
-    if await res.db.fetchval(USE_NONCE, device.id, nonce, now) is None:
-        raise Unauthenticated("这个请求已经处理过，请换用新的随机数重新签名。", code="replayed")
-    return Principal(
+    principal = Principal(
         kind=Kind.DEVICE, id=device.id, grants={DEVICE: frozenset({device.community_id})}, request_id=request_id
     )
+    return principal, Nonce(device.id, nonce)
+
+
+async def spend(res: Resources, nonce: Nonce) -> None:
+    """Keep the nonce by itself; Unauthenticated `replayed` where the device has used it before, or is revoked."""
+    await _use(res.db, nonce, res.clock.now())
+
+
+async def spend_first(tx: Tx, nonce: Nonce) -> None:
+    """The same as the first thing in a transaction."""
+    await _use(tx, nonce, tx.now)
+
+
+def spend_along(write: Write, nonce: Nonce) -> None:
+    """Keep the nonce with the next statement, which fails where the device has used it before."""
+    write.add(NONCES, nonce.device_id, nonce.text, write.now)
+    nonce.spent = True
+
+
+async def _use(db: Reader, nonce: Nonce, now: datetime) -> None:
+    if await db.fetchval(USE_NONCE, nonce.device_id, nonce.text, now) is None:
+        raise Unauthenticated("这个请求已经处理过，请换用新的随机数重新签名。", code="replayed")
+    nonce.spent = True
 
 
 def _bad_signature() -> Unauthenticated:

@@ -40,6 +40,15 @@ class SignedRequest:
     body: bytes
 
 
+@dataclass(slots=True)
+class Nonce:
+    """What lets a signed request be heard once, and whether it has been kept (`spent`)."""
+
+    device_id: UUID
+    text: str
+    spent: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Tie:
     """A current tie of a person to a house (住户关系)."""

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any, Protocol, TypeVar, cast
 
 import asyncpg
@@ -27,7 +27,9 @@ from tortoise.exceptions import DBConnectionError
 from backend.kernel.clock import Clock, local_date
 from backend.kernel.errors import Unavailable
 from backend.kernel.failpoints import failpoint
+from backend.kernel.gathering import Together
 
+A = TypeVar("A")
 T = TypeVar("T")
 ATTEMPTS = 4
 _ARGUMENT = re.compile(r"\$(\d+)")
@@ -113,6 +115,9 @@ class Write:
             raise ValueError(f"{batch.table} takes {len(batch.columns)} values, not {len(values)}")
         self._added.setdefault(batch, []).append(values)
 
+    async def fetch(self, sql: str, *args: Any) -> list[Record]:
+        return cast(list[Record], await self._connection.fetch(sql, *args))
+
     async def fetchrow(self, sql: str, *args: Any) -> Record | None:
         return cast(Record | None, await self._connection.fetchrow(sql, *args))
 
@@ -142,9 +147,6 @@ class Tx(Write):
         wrapper = TransactionWrapper(self._client)
         wrapper._connection = self._connection
         return wrapper
-
-    async def fetch(self, sql: str, *args: Any) -> list[Record]:
-        return cast(list[Record], await self._connection.fetch(sql, *args))
 
     async def fetchval(self, sql: str, *args: Any) -> Any:
         return await self._connection.fetchval(sql, *args)
@@ -210,6 +212,7 @@ class Database:
     def __init__(self, orm: AsyncpgDBClient, clock: Clock) -> None:
         self.orm = orm
         self.clock = clock
+        self._together: dict[Any, Together[Any, Any]] = {}
 
     @property
     def pool(self) -> asyncpg.Pool:
@@ -267,6 +270,24 @@ class Database:
                 raise
             await failpoint("tx.after_commit")
             return answer
+
+    async def at_once_together(
+        self, work: Callable[[Write, Sequence[A]], Awaitable[Sequence[T | None]]], asked: A
+    ) -> T | None:
+        """`at_once` for `asked` and whatever else `work` is asked for meanwhile, by the same look and statement.
+
+        Where the statement fails, it fails for all of them: None, and `transact` is the way. Of `work`, a function of a
+        module, there is one round at a time.
+        """
+        if work not in self._together:
+            self._together[work] = Together(partial(self._all_at_once, work))
+        return cast(T | None, await self._together[work].ask(asked))
+
+    async def _all_at_once(
+        self, work: Callable[[Write, Sequence[A]], Awaitable[Sequence[T | None]]], asked: Sequence[A]
+    ) -> Sequence[T | None]:
+        answers = await self.at_once(lambda write: work(write, asked))
+        return [None] * len(asked) if answers is None else answers
 
     async def _once(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         async with self._connection() as connection:

@@ -6,11 +6,12 @@ fails before the commit is acknowledged; an unexpected error is logged with its 
 
 import asyncio
 import re
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -20,14 +21,15 @@ from sanic.exceptions import NotFound as RouteNotFound
 from sanic.response import raw as raw_response
 
 from backend.kernel import cookies, log, metrics, multipart, problems
-from backend.kernel.auth import ANONYMOUS, PUBLIC, Principal, SignedRequest
+from backend.kernel.auth import ANONYMOUS, PUBLIC, Nonce, Principal, SignedRequest
 from backend.kernel.errors import AppError, BadRequest, Forbidden, Invalid, NotFound, TooLarge, Unavailable
 from backend.kernel.failpoints import failpoint
 from backend.kernel.http import Call, Reply, Route, Stream
 from backend.kernel.resources import Resources
 
 Authenticate = Callable[[Resources, str, str], Awaitable[Principal]]
-Verify = Callable[[Resources, SignedRequest, str], Awaitable[Principal]]
+Verify = Callable[[Resources, SignedRequest, str], Awaitable[tuple[Principal, Nonce]]]
+Spend = Callable[[Resources, Nonce], Awaitable[None]]
 SIGNED_SCHEME = "linli-hmac-sha256"
 MAX_BODY = 1 << 20
 MAX_DEPTH = 20
@@ -38,10 +40,14 @@ _JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """How a principal is known: by a token, in the header or in a browser's cookie, or by a request's signature."""
+    """How a principal is known: by a token, in the header or in a browser's cookie, or by a request's signature.
+
+    `spend` keeps the nonce of a signed request, or raises Unauthenticated where it has been heard before.
+    """
 
     authenticate: Authenticate
     verify: Verify
+    spend: Spend
 
 
 _SECURITY_HEADERS = {
@@ -118,7 +124,7 @@ async def _answer(
     path: Mapping[str, str],
 ) -> BaseModel | Reply | Stream:
     client_ip = client_ip_of(request, res.settings.trusted_proxies)
-    principal = await _principal(route, res, doors, request, request_id)
+    principal, nonce = await _principal(route, res, doors, request, request_id)
     if route.rate is not None:
         await res.limiter.check(route.rate, str(principal.id or client_ip))
     principal.may(route.permission)
@@ -137,13 +143,18 @@ async def _answer(
         headers=request.headers,
         client_ip=client_ip,
         request_id=request_id,
+        nonce=nonce,
     )
     answer = await route.handler(call)
+    if nonce is not None and not nonce.spent:
+        raise RuntimeError(f"{route.path} has not kept the nonce of its request")
     await failpoint("http.before_answer")
     return answer
 
 
-async def _principal(route: Route, res: Resources, doors: Doors, request: Request, request_id: str) -> Principal:
+async def _principal(
+    route: Route, res: Resources, doors: Doors, request: Request, request_id: str
+) -> tuple[Principal, Nonce | None]:
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == SIGNED_SCHEME:
         if route.upload_bytes is not None:
@@ -151,11 +162,14 @@ async def _principal(route: Route, res: Resources, doors: Doors, request: Reques
             raise Forbidden
         target = request.path + (f"?{request.query_string}" if request.query_string else "")
         signed = SignedRequest(request.method, target, given.strip(), request.body or b"")
-        return await doors.verify(res, signed, request_id)
+        principal, nonce = await doors.verify(res, signed, request_id)
+        if not route.spends_nonce:
+            await doors.spend(res, nonce)
+        return principal, nonce
     token = given.strip() if scheme.lower() == "bearer" else ""
     if not scheme and route.permission != PUBLIC:
         token = cookies.session_token(res.settings, request.method, request.path, request.headers)
-    return await doors.authenticate(res, token, request_id) if token else ANONYMOUS
+    return (await doors.authenticate(res, token, request_id) if token else ANONYMOUS), None
 
 
 async def _body(route: Route, request: Request) -> bytes:
@@ -192,6 +206,8 @@ def _parse_body(route: Route, raw: bytes) -> BaseModel | None:
 
 
 def _parse_query(route: Route, request: Request) -> BaseModel | None:
+    if not request.query_string and route.query is None:
+        return None
     given = {name: values[0] for name, values in request.args.items()}
     if any(len(values) > 1 for values in request.args.values()):
         raise BadRequest("同一个查询参数只能出现一次。", code="repeated_parameter")
@@ -286,7 +302,7 @@ def error_response(error: AppError, request_id: str) -> HTTPResponse:
 def request_id_of(request: Request) -> str:
     """The caller's X-Request-ID where it is well formed, else a new one."""
     given = request.headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
 
 
 def client_ip_of(request: Request, trusted_proxies: int) -> str:

@@ -16,7 +16,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.kernel import idempotency
-from backend.kernel.auth import Principal
+from backend.kernel.auth import Nonce, Principal
 from backend.kernel.db import Tx
 from backend.kernel.errors import AppError, BadRequest
 from backend.kernel.ratelimit import Rule
@@ -101,6 +101,7 @@ class Call(Generic[B, Q]):
     headers: Mapping[str, str]
     client_ip: str
     request_id: str
+    nonce: Nonce | None = None
 
     async def transact(self, work: Callable[[Tx], Awaitable[M]]) -> M:
         """One transaction; see `Database.transact`."""
@@ -129,8 +130,9 @@ class Route:
     """One operation of the API, declared once: it drives the router, the checks and the OpenAPI document.
 
     `creates`: takes an Idempotency-Key. `raw`: the body is bytes for the handler (callbacks). `upload_bytes`: the body
-    is a file of at most so many bytes; with `form` the only file of a form. Path parameters ending in `_id` are UUIDs;
-    a malformed one is a 404.
+    is a file of at most so many bytes; with `form` the only file of a form. `spends_nonce`: the handler keeps the nonce
+    of a signed request in the statement by which it writes. Path parameters ending in `_id` are UUIDs; a malformed one
+    is a 404.
     """
 
     method: str
@@ -148,6 +150,7 @@ class Route:
     raw: bool = False
     upload_bytes: int | None = None
     form: bool = False
+    spends_nonce: bool = False
 
     @property
     def template(self) -> str:

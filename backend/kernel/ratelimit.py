@@ -3,14 +3,14 @@
 A rule is a bucket of `count` uses that fills up again at `count` per `period_s`: so many at once, then one each
 `period_s / count`. One number per subject is kept, the instant at which the bucket is full again (GCRA). Without Redis,
 money routes keep their count per process and strict rules (login, codes) shrink to a quarter of it. A Redis that does
-not answer costs one request 0.2 s, then is left alone for a second.
+not answer costs one request 0.2 s, then is left alone for a second. Requests that come together are counted together.
 """
 
 import asyncio
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -19,24 +19,29 @@ from redis.exceptions import RedisError
 
 from backend.kernel import metrics
 from backend.kernel.errors import TooMany
+from backend.kernel.gathering import Together
 
 REDIS_WAIT_S = 0.2
 REDIS_PAUSE_S = 1.0
 STRICT_SHARE = 4
 MAX_SUBJECTS = 20_000
 
-# KEYS[1] the bucket; ARGV: microseconds per use, microseconds per period. Returns microseconds to wait, 0 when allowed.
+# KEYS buckets; ARGV for each: microseconds per use, microseconds per period.
+# Returns the microseconds to wait for each, 0 when allowed.
 _TAKE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local step, period = tonumber(ARGV[1]), tonumber(ARGV[2])
-local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now) + step
-local wait = full_at - now - period
-if wait > 0 then
-    return wait
+local waits = {}
+for i, key in ipairs(KEYS) do
+    local step, period = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+    local full_at = math.max(tonumber(redis.call('GET', key) or now), now) + step
+    local wait = full_at - now - period
+    if wait <= 0 then
+        redis.call('SET', key, string.format('%.0f', full_at), 'PX', math.ceil((full_at - now) / 1000) + 1)
+    end
+    waits[i] = math.max(wait, 0)
 end
-redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PX', math.ceil((full_at - now) / 1000) + 1)
-return 0
+return waits
 """
 
 
@@ -53,12 +58,17 @@ class Rule:
     def period_us(self) -> int:
         return round(self.period_s * 1_000_000)
 
+    @property
+    def step_us(self) -> int:
+        return self.period_us // self.count
+
 
 class RateLimiter:
     """The limits of one process."""
 
     def __init__(self, redis: Redis, *, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._take = redis.register_script(_TAKE)
+        self._shared: Together[tuple[Rule, str], float | None] = Together(self._take_shared)
         self._monotonic_s = monotonic_s
         self._redis_again_s = -math.inf
         self._full_at_us: OrderedDict[str, int] = OrderedDict()
@@ -66,7 +76,7 @@ class RateLimiter:
     async def check(self, rule: Rule, subject: str) -> None:
         """Count one use by `subject`; TooMany with `retry_after_s` in its details when there is none left."""
         key = f"rate:{rule.name}:{sha256(subject.encode()).hexdigest()[:32]}"
-        wait_s = await self._take_shared(rule, key)
+        wait_s = await self._shared.ask((rule, key))
         by = "redis"
         if wait_s is None:
             wait_s, by = self._take_here(rule, key), "process"
@@ -74,17 +84,18 @@ class RateLimiter:
             metrics.rate_limited.labels(rule.name, by).inc()
             raise TooMany(retry_after_s=math.ceil(wait_s))
 
-    async def _take_shared(self, rule: Rule, key: str) -> float | None:
-        """Seconds to wait by Redis's count; None while Redis is away."""
+    async def _take_shared(self, asked: Sequence[tuple[Rule, str]]) -> list[float | None]:
+        """Seconds to wait for each by Redis's count, in one round trip; None while Redis is away."""
         if self._monotonic_s() < self._redis_again_s:
-            return None
+            return [None] * len(asked)
+        arguments = [number for rule, _ in asked for number in (rule.step_us, rule.period_us)]
         try:
             async with asyncio.timeout(REDIS_WAIT_S):
-                wait_us = await self._take(keys=[key], args=[rule.period_us // rule.count, rule.period_us])
+                waits = await self._take(keys=[key for _, key in asked], args=arguments)
         except (RedisError, OSError):
             self._redis_again_s = self._monotonic_s() + REDIS_PAUSE_S
-            return None
-        return int(wait_us) / 1_000_000
+            return [None] * len(asked)
+        return [int(wait_us) / 1_000_000 for wait_us in waits]
 
     def _take_here(self, rule: Rule, key: str) -> float:
         """The same count kept in this process; of too many subjects the one not seen for longest is forgotten."""

@@ -167,7 +167,7 @@ async def scan(call: Call[ScanBody, None]) -> VerdictAnswer:
     """POST /device/v1/visitor-scans."""
     gate, body = _gate(call.principal), call.body
     told = Scan(body.key, body.token, sequence=body.sequence)
-    return VerdictAnswer.of(await scanning.at_gate(call.res.db, gate, told, keyring=call.res.keyring))
+    return VerdictAnswer.of(await scanning.at_gate(call.res.db, gate, told, keyring=call.res.keyring, nonce=call.nonce))
 
 
 async def enter_digits(call: Call[DigitsBody, None]) -> VerdictAnswer:
@@ -220,7 +220,7 @@ _ERRORS = (Unauthenticated, Forbidden, NotFound, TooMany, Unavailable)
 ROUTES = (
     Route(
         "POST", "/device/v1/visitor-scans", scan, DEVICE, "门禁扫到访客码或住户码：是否开门", body=ScanBody,
-        answer=VerdictAnswer, errors=_ERRORS, rate=Rule("visitors.scan", 600, 60),
+        answer=VerdictAnswer, errors=_ERRORS, rate=Rule("visitors.scan", 600, 60), spends_nonce=True,
     ),
     Route(
         "POST", "/device/v1/visitor-digits", enter_digits, DEVICE, "有人在门禁上输入六位访客码：是否开门",

@@ -54,22 +54,25 @@ EXPIRE = """
     UPDATE visitor_pass p SET state = 'EXPIRED' FROM due WHERE p.id = due.id
 """
 
-# One pass, once: of two that are at gates at the same time the second sees what the first has used. A gate without a
-# network tells later ($4) of an entry; a pass that has expired or was withdrawn meanwhile was still good then. At any
-# other gate a withdrawal counts from its commit, also for whoever began to scan before.
+# Passes that are asked for at gates, each once: of two who are there with one pass at the same time the second sees
+# what the first has used. A gate without a network tells later (alone) of an entry; a pass that has expired or was
+# withdrawn meanwhile was still good then. At any other gate a withdrawal counts from its commit, also for whoever began
+# to scan before.
 REDEEM = """
     UPDATE visitor_pass p
        SET entries_used = p.entries_used + 1,
            state = CASE WHEN p.state = 'ACTIVE' AND p.entries_used + 1 = p.entries_allowed THEN 'USED' ELSE p.state END
-      FROM visitor_gate g
-     WHERE p.id = $1 AND g.id = $2 AND g.community_id = p.community_id
-       AND (p.state IN ('ACTIVE', 'EXPIRED') OR ($4 AND p.revoked_at > $3))
-       AND p.valid_from <= $3 AND p.valid_until > $3 AND linli_weekly_open(p.weekly, $3)
+      FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::boolean[]) AS asked (pass_id, gate_id, at, alone)
+      JOIN visitor_gate g ON g.id = asked.gate_id
+     WHERE p.id = asked.pass_id AND g.community_id = p.community_id
+       AND (p.state IN ('ACTIVE', 'EXPIRED') OR (asked.alone AND p.revoked_at > asked.at))
+       AND p.valid_from <= asked.at AND p.valid_until > asked.at AND linli_weekly_open(p.weekly, asked.at)
        AND (p.gate_ids IS NULL OR g.id = ANY (p.gate_ids))
        AND (p.entries_allowed IS NULL OR p.entries_used < p.entries_allowed)
        AND NOT EXISTS (
            SELECT FROM visitor_ban b
-            WHERE b.community_id = p.community_id AND b.lifted_at IS NULL AND (b.until_at IS NULL OR b.until_at > $3)
+            WHERE b.community_id = p.community_id AND b.lifted_at IS NULL
+              AND (b.until_at IS NULL OR b.until_at > asked.at)
               AND (b.kind, b.value_blind) IN (('phone', p.phone_blind), ('plate', p.plate_blind)))
  RETURNING p.id, p.community_id, p.house_id, p.valid_until, p.weekly, p.companions, p.entries_allowed, p.entries_used
 """
@@ -106,7 +109,7 @@ async def redeem(
 ) -> Redeemed | Refusal:
     """Let in by a pass at a gate and take one of its entries, or say why not; `at`: when it happened, else now."""
     at = at or tx.now
-    row = await tx.fetchrow(REDEEM, pass_id, gate_id, at, way is EntryWay.OFFLINE)
+    row = await tx.fetchrow(REDEEM, [pass_id], [gate_id], [at], [way is EntryWay.OFFLINE])
     if row is None:
         return _why_not(await tx.fetchrow(WHY_NOT, pass_id, gate_id, at), at)
     due_out_at = windows.open_until(row["valid_until"], windows.of_row(row["weekly"]), at)

@@ -4,21 +4,25 @@ Promises: what a gate tells is heard once by its own key and answered the same w
 used by one conditional update, so that of a hundred guards who scan it at once one opens. An entry that a gate let in
 alone is counted as of its own instant, or named as a conflict of this gate and this pass; none is lost.
 
-`at_gate` is the door: a pass that lets in now is looked at and used in two round trips (decision 0031), whatever is
-unusual goes the long way, `scan` in a transaction. Both use the same functions and the same update.
+`at_gate` is the door: passes that let in now are looked at and used in two round trips, all that are at gates at that
+moment together (decisions 0031, 0037); whatever is unusual goes the long way, `scan` in a transaction. Both use the
+same functions and the same update.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from backend.devices import inbox
+from backend.devices import inbox, signing
 from backend.devices.inbox import Told
 from backend.devices.states import Outcome
+from backend.kernel.auth import Nonce
 from backend.kernel.clock import local_date
 from backend.kernel.crypto import Keyring, equal
 from backend.kernel.db import Database, Record, Tx, Write
@@ -29,31 +33,37 @@ from backend.visitors.entries import Arrival
 from backend.visitors.judging import TEXTS, Fault
 from backend.visitors.passes import Redeemed
 from backend.visitors.states import EntryWay, PassState, Refusal
-from backend.visitors.tokens import Claims, Form, Malformed
+from backend.visitors.tokens import Claims, Form, Malformed, Unproven
 
 SKEW = timedelta(seconds=judging.SKEW_S)
 OPENS = "请进。"
 
+# Of tokens at gates, each with its number among those asked about; a gate that is none, or revoked, has no row.
 FACTS = """
-    SELECT g.community_id, s.no AS community_no, k.public_key,
+    SELECT asked.number, g.community_id, s.no AS community_no, k.public_key,
            k.distrusted_at IS NULL AND k.signs_from <= $5 AND k.believed_until > $4 AS believed,
            coalesce(p.token_nonce, r.token_nonce) AS nonce,
-           p.state, p.house_id, p.valid_until, p.weekly, p.entries_allowed, p.entries_used
-      FROM visitor_gate g
+           p.state, p.house_id, p.valid_until, p.weekly, p.weekly::text AS weekly_text,
+           p.entries_allowed, p.entries_used
+      FROM unnest($1::uuid[], $2::integer[], $3::uuid[]) WITH ORDINALITY AS asked (gate_id, key_no, subject_id, number)
+      JOIN visitor_gate g ON g.id = asked.gate_id
       LEFT JOIN visitor_site s ON s.community_id = g.community_id
-      LEFT JOIN visitor_key k ON k.community_id = g.community_id AND k.no = $2
-      LEFT JOIN visitor_pass p ON p.id = $3 AND p.community_id = g.community_id
-      LEFT JOIN resident_pass r ON r.id = $3 AND r.community_id = g.community_id
-     WHERE g.id = $1
+      LEFT JOIN visitor_key k ON k.community_id = g.community_id AND k.no = asked.key_no
+      LEFT JOIN visitor_pass p ON p.id = asked.subject_id AND p.community_id = g.community_id
+      LEFT JOIN resident_pass r ON r.id = asked.subject_id AND r.community_id = g.community_id
 """
 
-# All that REDEEM does and the inbox and the batch of the entry write, or nothing: `linli_as_seen` fails where the pass
+# All that REDEEM does and the inbox and the batch of the entries write, or nothing: `linli_as_seen` fails where a pass
 # does not let in any more, or not as it was seen. The parts run in the order in which it counts them, as `scan` does.
 USE_AT_ONCE = f"""
     WITH used AS ({passes.REDEEM})
-    SELECT linli_as_seen((SELECT count(*) FROM heard) = 1
-                     AND (SELECT count(*) FROM used
-                           WHERE entries_used = $5 + 1 AND valid_until = $6 AND weekly IS NOT DISTINCT FROM $7) = 1)
+    SELECT linli_as_seen((SELECT count(*) FROM heard) = cardinality($1)
+                     AND (SELECT count(*)
+                            FROM unnest($1::uuid[], $5::integer[], $6::timestamptz[], $7::text[])
+                                 AS seen (pass_id, entries_used, valid_until, weekly)
+                            JOIN used u ON u.id = seen.pass_id
+                           WHERE u.entries_used = seen.entries_used + 1 AND u.valid_until = seen.valid_until
+                             AND u.weekly::text IS NOT DISTINCT FROM seen.weekly) = cardinality($1))
 """  # noqa: S608 - a constant
 
 NAME = """
@@ -102,13 +112,22 @@ class Proven:
     seen: Record
 
 
-async def at_gate(db: Database, gate: Gate, told: Scan, *, keyring: Keyring) -> Verdict:
-    """What a gate tells, answered after its commit; see `scan`."""
+async def at_gate(db: Database, gate: Gate, told: Scan, *, keyring: Keyring, nonce: Nonce | None = None) -> Verdict:
+    """What a gate tells, answered after its commit; see `scan`.
+
+    `nonce`: of the request, where it has not been spent; it is kept with what is written, or Unauthenticated raised.
+    """
     if told.happened_at is None:
-        verdict = await db.at_once(lambda write: _scan_at_once(write, gate, told))
+        verdict = await db.at_once_together(_scan_at_once, Shown(gate, told, nonce))
         if verdict is not None:
             return verdict
-    return await db.transact(lambda tx: scan(tx, gate, told, keyring=keyring))
+
+    async def work(tx: Tx) -> Verdict:
+        if nonce is not None:
+            await signing.spend_first(tx, nonce)
+        return await scan(tx, gate, told, keyring=keyring)
+
+    return await db.transact(work)
 
 
 async def scan(tx: Tx, gate: Gate, scan: Scan, *, keyring: Keyring) -> Verdict:
@@ -161,15 +180,35 @@ async def prove(db: Write, gate: Gate, text: str, at: datetime) -> Proven | Faul
         unproven = tokens.read(text)
     except Malformed:
         return Fault.MALFORMED
-    claims = unproven.claims
-    facts = await db.fetchrow(FACTS, gate.id, claims.key_id, claims.subject, at, at + SKEW)
+    (facts,) = await _facts(db, [(gate, unproven)], at)
     if facts is None:
         raise NotFound("这台设备没有登记为门禁。")
+    return _proven(unproven, facts)
+
+
+async def _facts(db: Write, asked: Sequence[tuple[Gate, Unproven]], at: datetime) -> list[Record | None]:
+    """What is known of each token and its pass; None for what is no gate."""
+    claims = [unproven.claims for _, unproven in asked]
+    rows = await db.fetch(
+        FACTS, [gate.id for gate, _ in asked], [each.key_id for each in claims], [each.subject for each in claims],
+        at, at + SKEW,
+    )  # fmt: skip
+    known = {row["number"]: row for row in rows}
+    return [known.get(number) for number in range(1, len(asked) + 1)]
+
+
+@lru_cache(maxsize=256)
+def _public_key(raw: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(raw)
+
+
+def _proven(unproven: Unproven, facts: Record) -> Proven | Fault | Refusal:
+    claims = unproven.claims
     if facts["community_no"] != claims.community_no:
         return Fault.WRONG_COMMUNITY
     if facts["public_key"] is None:
         return Fault.UNKNOWN_KEY
-    if not unproven.is_signed_by(Ed25519PublicKey.from_public_bytes(facts["public_key"])):
+    if not unproven.is_signed_by(_public_key(bytes(facts["public_key"]))):
         return Fault.BAD_SIGNATURE
     if not facts["believed"]:
         return Fault.KEY_ENDED
@@ -178,31 +217,85 @@ async def prove(db: Write, gate: Gate, text: str, at: datetime) -> Proven | Faul
     return Proven(claims, facts)
 
 
-async def _scan_at_once(write: Write, gate: Gate, told: Scan) -> Verdict | None:
-    """The same for a pass that lets in now and has not been heard of under this key; None for anything else."""
-    proven = await prove(write, gate, told.token, write.now)
-    if isinstance(proven, Fault | Refusal) or proven.seen["state"] != PassState.ACTIVE:
-        return None
-    claims, seen, now = proven.claims, proven.seen, write.now
-    if judging.in_time(claims, now) is not None:
-        return None
-    due_out_at = windows.open_until(seen["valid_until"], windows.of_row(seen["weekly"]), now)
-    arrival = Arrival(
-        gate.community_id, seen["house_id"], gate.id, EntryWay.TOKEN, now, due_out_at, pass_id=claims.subject
-    )
-    event_id = uuid7(now)
-    entries.add(write, arrival, device_event_id=event_id)
-    allowed, used = seen["entries_allowed"], seen["entries_used"]
-    left = None if allowed is None else allowed - used - 1
-    verdict = Verdict(True, None, OPENS, left)
-    heard = inbox.heard_at_once(
-        Told(told.key, "visitor_scan", now, told.sequence), event_id=event_id, device_id=gate.id,
-        community_id=gate.community_id, received_at=now, answer=verdict.kept(),
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A token that stands at a gate now, and the nonce of the request that tells of it."""
+
+    gate: Gate
+    told: Scan
+    nonce: Nonce | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entering:
+    """A pass that lets in now, as it was seen."""
+
+    shown: Shown
+    pass_id: UUID
+    seen: Record
+
+    @property
+    def verdict(self) -> Verdict:
+        allowed, used = self.seen["entries_allowed"], self.seen["entries_used"]
+        return Verdict(True, None, OPENS, None if allowed is None else allowed - used - 1)
+
+
+async def _scan_at_once(write: Write, asked: Sequence[Shown]) -> list[Verdict | None]:
+    """Let in by passes that let in now and have not been heard of under these keys; None for whatever must go the long
+    way, as the second of two who show the same pass."""
+    entering = await _entering(write, asked)
+    # In order, so that rounds of two processes do not wait for each other's passes crosswise.
+    found = sorted(entering.values(), key=lambda each: each.pass_id)
+    if not found:
+        return [None] * len(asked)
+    now, events = write.now, []
+    for each in found:
+        gate, told, seen = each.shown.gate, each.shown.told, each.seen
+        due_out_at = windows.open_until(seen["valid_until"], windows.of_row(seen["weekly"]), now)
+        arrival = Arrival(
+            gate.community_id, seen["house_id"], gate.id, EntryWay.TOKEN, now, due_out_at, pass_id=each.pass_id
+        )
+        heard = Told(told.key, "visitor_scan", now, told.sequence)
+        events.append(inbox.Answered(uuid7(now), heard, gate.id, gate.community_id, each.verdict.kept()))
+        entries.add(write, arrival, device_event_id=events[-1].id)
+        if each.shown.nonce is not None:
+            signing.spend_along(write, each.shown.nonce)
     await write.fetchrow_and_flush(
-        USE_AT_ONCE, claims.subject, gate.id, now, False, used, seen["valid_until"], seen["weekly"], along=heard
+        USE_AT_ONCE,
+        [each.pass_id for each in found],
+        [each.shown.gate.id for each in found],
+        [now] * len(found),
+        [False] * len(found),
+        [each.seen["entries_used"] for each in found],
+        [each.seen["valid_until"] for each in found],
+        [each.seen["weekly_text"] for each in found],
+        along=inbox.heard_at_once(events, received_at=now),
     )
-    return verdict
+    return [entering[number].verdict if number in entering else None for number in range(len(asked))]
+
+
+async def _entering(write: Write, asked: Sequence[Shown]) -> dict[int, Entering]:
+    """Those of `asked`, by their place in it, whose pass lets in now; each pass once, each key and nonce once."""
+    readable: list[tuple[int, Shown, Unproven]] = []
+    for number, shown in enumerate(asked):
+        with suppress(Malformed):
+            readable.append((number, shown, tokens.read(shown.told.token)))
+    if not readable:
+        return {}
+    facts = await _facts(write, [(shown.gate, unproven) for _, shown, unproven in readable], write.now)
+    entering: dict[int, Entering] = {}
+    taken: set[object] = set()
+    for (number, shown, unproven), seen in zip(readable, facts, strict=True):
+        claims = unproven.claims
+        names: set[object] = {claims.subject, ("key", shown.gate.id, shown.told.key)}
+        if shown.nonce is not None:
+            names.add(("nonce", shown.nonce.device_id, shown.nonce.text))
+        if seen is None or names & taken or not isinstance(_proven(unproven, seen), Proven):
+            continue
+        if seen["state"] == PassState.ACTIVE and judging.in_time(claims, write.now) is None:
+            entering[number] = Entering(shown, claims.subject, seen)
+            taken |= names
+    return entering
 
 
 async def _use(

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sanic import Sanic
 
 from backend.composition import ROUTES
-from backend.devices.signing import verify
+from backend.devices import signing
 from backend.identity.principals import authenticate
 from backend.kernel import edge, failpoints
 from backend.kernel.config import Mode, Settings
@@ -51,7 +51,7 @@ async def anything(_call: Any) -> Any:
 def test_a_route_without_a_permission_does_not_start(res: Resources, permission: Any) -> None:
     route = Route("GET", "/api/v1/secret", anything, permission, "forgotten")
     with pytest.raises(ValueError, match="declares no permission"):
-        edge.attach(Sanic(f"t_{uuid4().hex}"), (route,), res, Doors(authenticate, verify))
+        edge.attach(Sanic(f"t_{uuid4().hex}"), (route,), res, Doors(authenticate, signing.verify, signing.spend))
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json"])
