@@ -34,8 +34,8 @@ HEAR_AT_ONCE = """
         INSERT INTO device_event (id, community_id, device_id, event_key, sequence, kind, happened_at, received_at,
                                   outcome, answer)
         SELECT id, community_id, device_id, event_key, sequence, kind, happened_at, $8, 'applied', answer
-          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::timestamptz[],
-                      $9::jsonb[])
+          FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $3::uuid[]), (SELECT $4::text[]),
+                      (SELECT $5::bigint[]), (SELECT $6::text[]), (SELECT $7::timestamptz[]), (SELECT $9::jsonb[]))
                AS told (id, community_id, device_id, event_key, sequence, kind, happened_at, answer)
      RETURNING id)
 """

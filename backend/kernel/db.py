@@ -276,8 +276,9 @@ class Database:
     ) -> T | None:
         """`at_once` for `asked` and whatever else `work` is asked for meanwhile, by the same look and statement.
 
-        Where the statement fails, it fails for all of them: None, and `transact` is the way. Of `work`, a function of a
-        module, there is one round at a time.
+        Where the statement fails, it fails for all of them: None, and `transact` is the way. `work` is a function of a
+        module. Its statements take their arrays as `(SELECT $1::uuid[])`: a length that PostgreSQL sees before it plans
+        makes it plan each round anew, which costs more than the round.
         """
         if work not in self._together:
             self._together[work] = Together(partial(self._all_at_once, work))

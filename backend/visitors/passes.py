@@ -62,7 +62,8 @@ REDEEM = """
     UPDATE visitor_pass p
        SET entries_used = p.entries_used + 1,
            state = CASE WHEN p.state = 'ACTIVE' AND p.entries_used + 1 = p.entries_allowed THEN 'USED' ELSE p.state END
-      FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::boolean[]) AS asked (pass_id, gate_id, at, alone)
+      FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $3::timestamptz[]), (SELECT $4::boolean[]))
+           AS asked (pass_id, gate_id, at, alone)
       JOIN visitor_gate g ON g.id = asked.gate_id
      WHERE p.id = asked.pass_id AND g.community_id = p.community_id
        AND (p.state IN ('ACTIVE', 'EXPIRED') OR (asked.alone AND p.revoked_at > asked.at))

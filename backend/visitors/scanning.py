@@ -45,7 +45,8 @@ FACTS = """
            coalesce(p.token_nonce, r.token_nonce) AS nonce,
            p.state, p.house_id, p.valid_until, p.weekly, p.weekly::text AS weekly_text,
            p.entries_allowed, p.entries_used
-      FROM unnest($1::uuid[], $2::integer[], $3::uuid[]) WITH ORDINALITY AS asked (gate_id, key_no, subject_id, number)
+      FROM unnest((SELECT $1::uuid[]), (SELECT $2::integer[]), (SELECT $3::uuid[]))
+           WITH ORDINALITY AS asked (gate_id, key_no, subject_id, number)
       JOIN visitor_gate g ON g.id = asked.gate_id
       LEFT JOIN visitor_site s ON s.community_id = g.community_id
       LEFT JOIN visitor_key k ON k.community_id = g.community_id AND k.no = asked.key_no
@@ -59,7 +60,8 @@ USE_AT_ONCE = f"""
     WITH used AS ({passes.REDEEM})
     SELECT linli_as_seen((SELECT count(*) FROM heard) = cardinality($1)
                      AND (SELECT count(*)
-                            FROM unnest($1::uuid[], $5::integer[], $6::timestamptz[], $7::text[])
+                            FROM unnest((SELECT $1::uuid[]), (SELECT $5::integer[]), (SELECT $6::timestamptz[]),
+                                        (SELECT $7::text[]))
                                  AS seen (pass_id, entries_used, valid_until, weekly)
                             JOIN used u ON u.id = seen.pass_id
                            WHERE u.entries_used = seen.entries_used + 1 AND u.valid_until = seen.valid_until
