@@ -276,7 +276,8 @@ class Database:
     ) -> T | None:
         """`at_once` for `asked` and whatever else `work` is asked for meanwhile, by the same look and statement.
 
-        Where the statement fails, it fails for all of them: None, and `transact` is the way. `work` is a function of a
+        Where the statement fails, it fails for all of them: None, and `transact` is the way, also where it was one of
+        several that waited too long for a lock, so that it keeps none of the others out. `work` is a function of a
         module. Its statements take their arrays as `(SELECT $1::uuid[])`: a length that PostgreSQL sees before it plans
         makes it plan each round anew, which costs more than the round.
         """
@@ -287,7 +288,12 @@ class Database:
     async def _all_at_once(
         self, work: Callable[[Write, Sequence[A]], Awaitable[Sequence[T | None]]], asked: Sequence[A]
     ) -> Sequence[T | None]:
-        answers = await self.at_once(lambda write: work(write, asked))
+        try:
+            answers = await self.at_once(lambda write: work(write, asked))
+        except Unavailable as error:
+            if error.code != "database_busy" or len(asked) == 1:
+                raise
+            answers = None
         return [None] * len(asked) if answers is None else answers
 
     async def _once(self, work: Callable[[Tx], Awaitable[T]]) -> T:

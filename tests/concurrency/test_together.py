@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 
+import asyncpg
 import pytest
 
 from backend.kernel.auth import Nonce
 from backend.kernel.db import Tx, Write
-from backend.kernel.errors import Unauthenticated
+from backend.kernel.errors import Unauthenticated, Unavailable
 from backend.kernel.resources import Resources
 from backend.visitors import scanning
 from backend.visitors.scanning import Entering, Gate, Scan, Shown, Verdict
@@ -114,6 +115,24 @@ async def test_who_is_shut_out_meanwhile_keeps_nobody_else_out(
     assert [each.reason for each in verdicts] == ["revoked", None]
     assert sorted(long_ways) == ["good", "lost"]
     assert await at.res.db.fetchval("SELECT count(*) FROM visitor_entry WHERE pass_id = $1", lost) == 0
+    await sound(at.res)
+
+
+async def test_a_lock_that_is_not_given_up_keeps_nobody_else_out(
+    at: Grounds, long_ways: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One alone is told that the system is busy; of a round each goes the long way."""
+
+    async def locked(write: Write, asked: Sequence[Shown]) -> dict[int, Entering]:
+        raise asyncpg.LockNotAvailableError
+
+    monkeypatch.setattr(scanning, "_entering", locked)
+    texts = [await at.text(await at.invite()) for _ in range(2)]
+    verdicts = await _shown(at, *(zip("ab", texts, strict=True)))
+    assert [each.open for each in verdicts] == [True, True]
+    assert sorted(long_ways) == ["a", "b"]
+    with pytest.raises(Unavailable):
+        await at.scan(at.east, await at.text(await at.invite()))
     await sound(at.res)
 
 
